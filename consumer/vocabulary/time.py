@@ -1,0 +1,45 @@
+"""Event time: integer milliseconds since 1970-01-01 UTC, intervals half-open [start, end)."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+SECOND_MS: Final = 1_000
+MINUTE_MS: Final = 60 * SECOND_MS
+HOUR_MS: Final = 60 * MINUTE_MS
+DAY_MS: Final = 24 * HOUR_MS
+YEAR_DAYS: Final = 365.2425
+
+LATEST_EVENT_TIME_MS: Final = 32_503_680_000_000
+"""Year 3000: a larger number is a unit mistake (microseconds), not a time."""
+
+_EPOCH = date(1970, 1, 1)
+
+
+def epoch_day(day: date) -> int:
+    """Return the number of days from 1970-01-01 to `day` (negative before).
+
+    Examples
+    --------
+    >>> epoch_day(date(1970, 1, 2))
+    1
+    """
+    return (day - _EPOCH).days
+
+
+def date_of_epoch_day(days: int) -> date:
+    """Return the date that `epoch_day` maps to `days`."""
+    return _EPOCH + timedelta(days=days)
+
+
+def iso_utc(time_ms: int) -> str:
+    """Return `time_ms` as RFC 3339 text with milliseconds, for people and CloudEvents headers.
+
+    Examples
+    --------
+    >>> iso_utc(1_500)
+    '1970-01-01T00:00:01.500Z'
+    """
+    moment = datetime.fromtimestamp(time_ms // SECOND_MS, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{time_ms % SECOND_MS:03d}Z"
