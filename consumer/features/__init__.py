@@ -1,0 +1,1 @@
+"""Events folded into one record per customer; pure and columnar."""

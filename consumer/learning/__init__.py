@@ -1,0 +1,1 @@
+"""Outcomes become labels, labels become examples, examples become weights."""

@@ -1,0 +1,1 @@
+"""Which candidate may be offered, which is chosen and with what probability; pure."""

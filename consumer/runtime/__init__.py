@@ -1,0 +1,1 @@
+"""The loops of scorer and learner over ports, takeover and recovery."""

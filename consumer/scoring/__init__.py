@@ -1,0 +1,1 @@
+"""Acceptance probability of every product, from River models compiled to one matrix."""

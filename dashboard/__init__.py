@@ -1,0 +1,1 @@
+"""Pages and API that read ledger, stores and metrics, and never write state."""

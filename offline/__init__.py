@@ -1,0 +1,1 @@
+"""The laboratory: history in, segments, traits and first weights out."""

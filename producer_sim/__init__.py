@@ -1,0 +1,1 @@
+"""A bank with a hidden truth: emits events, receives offers, answers with outcomes."""

@@ -1,0 +1,1 @@
+"""The outermost ring: command line, demo and embedded services."""
