@@ -73,3 +73,14 @@ class OfferCatalogue:
     def product_ids(self) -> tuple[str, ...]:
         """Product ids in column order."""
         return tuple(product.product_id for product in self.products)
+
+    @property
+    def model_ids(self) -> tuple[str, ...]:
+        """Ids of the models, in column order of every score: each product, then each bundle offer."""
+        bundles = tuple(offer.offer_id for offer in self.offers if len(offer.products) > 1)
+        return (*self.product_ids, *bundles)
+
+    def model_of_offer(self, offer: Offer) -> int:
+        """Return the column of the model that scores an offer: its product's, or the bundle's own."""
+        name = offer.offer_id if len(offer.products) > 1 else offer.products[0]
+        return self.model_ids.index(name)

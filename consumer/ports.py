@@ -1,0 +1,227 @@
+"""What the loops need from the world: five protocols, each with a memory and a real adapter.
+
+Both adapters of a port pass one contract suite (tests/contract/), so a test of the loop over memory
+says something about the loop over Kafka and Redis.
+
+Rules of this file: no behaviour; bytes and numbers cross a port, never a client library's objects.
+Errors: every call may raise `Retryable` (back off, call again) or `Fenced` (let the partition go).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+TopicPartition = tuple[str, int]
+"""(role of the topic, partition)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawRecord:
+    """One record as the broker holds it. `value` None is a tombstone."""
+
+    role: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutputRecord:
+    """One record to publish, already encoded: published as stored, never recomputed."""
+
+    role: str
+    key: bytes
+    value: bytes
+    event_time_ms: int
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """First offset still in the log, and one past the last stable one."""
+
+    low: int
+    high: int
+
+
+class RebalanceListener(Protocol):
+    """Told by a source, inside `poll`, which input partitions come and go (numbers, not topics)."""
+
+    def on_assigned(self, partitions: frozenset[int]) -> None:
+        """Take the partitions over; the source reads nothing of them until this returns."""
+
+    def on_revoked(self, partitions: frozenset[int]) -> None:
+        """Let the partitions go; buffered records of them are already discarded."""
+
+
+class Source(Protocol):
+    """Records of the input topics; partition p of every role comes to the same process.
+
+    Records of one partition are merged over the roles by (timestamp, role order, offset), and a record
+    is held back while another role of its partition is known to have unread records, so the merged
+    order of a log that is already written is the same in every run.
+    """
+
+    def open(self, listener: RebalanceListener) -> None:
+        """Join the group; the listener hears of partitions inside `poll`."""
+
+    def poll(self, max_records: int, timeout_s: float) -> Sequence[RawRecord]:
+        """Return the next records in merged order, waiting at most `timeout_s` for the first."""
+
+    def seek(self, partition: int, positions: Mapping[str, int]) -> None:
+        """Read on from these next offsets (role → offset); buffered records of the partition are dropped."""
+
+    def committed(self, partition: int) -> dict[str, int]:
+        """Return the stable committed next offsets (role → offset) of the group; absent roles are left out."""
+
+    def bounds(self, partition: int) -> dict[str, Bounds]:
+        """Return for each role what the log holds of the partition."""
+
+    def close(self) -> None:
+        """Leave the group."""
+
+
+class Sink(Protocol):
+    """Publishes a batch: records and offsets become visible together, or not at all."""
+
+    def publish(self, outputs: Sequence[OutputRecord], positions: Mapping[TopicPartition, int]) -> None:
+        """Publish the records and commit the next offsets of the source's group.
+
+        Transactional: one transaction. At least once: records, every delivery report, then offsets.
+
+        Raises
+        ------
+        Retryable : nothing is visible; publish the same again
+        Fenced : another process has taken over; drop the batch
+        """
+
+    def close(self) -> None:
+        """Flush and let the producer go."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEntry:
+    """Outputs of one batch of one partition that may not be visible yet, with the positions after it."""
+
+    sequence: int
+    outputs: tuple[OutputRecord, ...]
+    positions: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionState:
+    """`{p}:pos`: who owns the partition and where it is. `extra` holds small numbers of the pipeline."""
+
+    partition: int
+    epoch: int
+    sequence: int
+    positions: Mapping[str, int]
+    stream_time_ms: int = 0
+    extra: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionWrite:
+    """Everything that one batch changes in one partition: written in one atomic call, or not at all.
+
+    The call first checks that `expected` (epoch and sequence) is what the store holds, else `Fenced`.
+    `records` and `open_decisions`: customer id → bytes, None deletes. `deadlines`: customer id →
+    earliest deadline of its open decisions in ms, None removes. `outbox` is stored under
+    `after.sequence`; entries up to `published_sequence` are dropped.
+    """
+
+    expected: PartitionState
+    after: PartitionState
+    records: Mapping[str, bytes | None]
+    open_decisions: Mapping[str, bytes | None]
+    deadlines: Mapping[str, int | None]
+    outbox: OutboxEntry | None
+    published_sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedCustomers:
+    """Values of a partition in the order asked for; None where there is none."""
+
+    records: Sequence[bytes | None]
+    open_decisions: Sequence[bytes | None]
+
+
+class StateStore(Protocol):
+    """Customer records, open decisions, outbox and position of each partition."""
+
+    def take_over(self, partition: int, *, n_partitions: int) -> tuple[PartitionState, list[OutboxEntry]]:
+        """Raise the epoch (the former owner is fenced from here on), then return state and outbox.
+
+        Raises
+        ------
+        ConfigurationError : the state was written with another number of partitions
+        """
+
+    def load(
+        self, partition: int, customer_ids: Sequence[str], *, with_open_decisions: Sequence[str]
+    ) -> LoadedCustomers:
+        """Fetch records of `customer_ids`, and open decisions of `with_open_decisions`, in one round trip."""
+
+    def due(self, partition: int, until_ms: int, limit: int) -> list[tuple[str, int]]:
+        """Return up to `limit` (customer id, deadline ms) with the earliest deadline ≤ `until_ms`, in order."""
+
+    def write(self, change: PartitionWrite) -> None:
+        """Apply one partition's change atomically.
+
+        Raises
+        ------
+        Fenced : epoch or sequence is not the expected one; nothing was written
+        """
+
+    def layouts(self) -> dict[str, str]:
+        """Return fingerprint → layout JSON of every record layout that was ever stored."""
+
+    def remember_layout(self, fingerprint: str, layout_json: str) -> None:
+        """Keep a layout so that its records stay readable after the catalogue changes."""
+
+    def read_customer(self, partition: int, customer_id: str) -> LoadedCustomers:
+        """Read one customer without owning the partition (`upswell inspect`)."""
+
+    def close(self) -> None:
+        """Close connections."""
+
+
+class ModelFeed(Protocol):
+    """`nbo.models` as the scorers see it: the latest snapshot of each model, then its changes."""
+
+    def read_all(self) -> list[bytes]:
+        """Return the latest snapshot of every model, JSON."""
+
+    def poll(self) -> list[bytes]:
+        """Return snapshots published since the last call, without waiting."""
+
+    def close(self) -> None:
+        """Close the reader."""
+
+
+class Clock(Protocol):
+    """Real time, for waiting and measuring only: it decides nothing."""
+
+    def monotonic_s(self) -> float:
+        """Seconds from an arbitrary start."""
+
+    def sleep_s(self, seconds: float) -> None:
+        """Wait."""
+
+
+class Telemetry(Protocol):
+    """Counters, gauges and histograms by their typed name."""
+
+    def count(self, name: str, amount: int = 1, **labels: str) -> None:
+        """Add to a counter."""
+
+    def gauge(self, name: str, value: float, **labels: str) -> None:
+        """Set a gauge."""
+
+    def observe(self, name: str, value: float, **labels: str) -> None:
+        """Add to a histogram."""
