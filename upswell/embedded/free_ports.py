@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import socket
+from collections.abc import Iterator
 
 LOOPBACK = "127.0.0.1"
 # Redis Cluster's bus listens 10,000 above the client's port, so both halves stay below 32,768.
@@ -17,9 +18,8 @@ CLUSTER_BUS_OFFSET = 10_000
 
 # Processes that start together look in different places, and one process never offers a port twice
 # in a round, since a port stays free until its service has come up.
-_candidates = itertools.cycle(
-    [*PORTS[os.getpid() * 37 % len(PORTS) :], *PORTS[: os.getpid() * 37 % len(PORTS)]],
-)
+_start = os.getpid() * 37 % len(PORTS)
+_candidates: Iterator[int] = itertools.cycle([*PORTS[_start:], *PORTS[:_start]])
 
 
 def free_port(*, also_offset: int = 0) -> int:

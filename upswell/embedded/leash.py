@@ -36,13 +36,14 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, _exit_on_signal)
     alive_read, alive_write = os.pipe()
     with Path(log_file).open("ab") as log:
+        # preexec_fn is unsafe beside threads; this process has one.
         child = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             pass_fds=[alive_write],
-            preexec_fn=_die_with_leash,
+            preexec_fn=_die_with_leash,  # noqa: PLW1509
         )
     os.close(alive_write)
     try:

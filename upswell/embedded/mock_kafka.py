@@ -58,7 +58,15 @@ def mock_kafka(partitions_by_topic: Mapping[str, int]) -> Iterator[MockKafka]:
     """
     topics = [f"{name}:{partitions}" for name, partitions in partitions_by_topic.items()]
     process = subprocess.Popen(
-        [sys.executable, "-m", "upswell.embedded.mock_kafka", "--parent-pid", str(os.getpid()), "--topics", *topics],
+        [
+            sys.executable,
+            "-m",
+            "upswell.embedded.mock_kafka",
+            "--parent-pid",
+            str(os.getpid()),
+            "--topics",
+            *topics,
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,
@@ -69,7 +77,9 @@ def mock_kafka(partitions_by_topic: Mapping[str, int]) -> Iterator[MockKafka]:
         try:
             line = process.stdout.readline()
             if not line:
-                raise ConfigurationError("The mock Kafka cluster ended before it served; its message stands above")
+                raise ConfigurationError(
+                    "The mock Kafka cluster ended before it served; its message stands above"
+                )
             yield MockKafka(bootstrap_servers=json.loads(line)["bootstrap_servers"], pid=process.pid)
         finally:
             process.stdin.close()
@@ -85,7 +95,9 @@ def _wait_or_kill(process: subprocess.Popen[bytes]) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve the topics until standard input ends, the parent is gone, or SIGTERM; return the exit code."""
-    parser = argparse.ArgumentParser(description="librdkafka's mock Kafka cluster; lives until standard input ends.")
+    parser = argparse.ArgumentParser(
+        description="librdkafka's mock Kafka cluster; lives until standard input ends."
+    )
     parser.add_argument("--topics", nargs="*", default=[], metavar="NAME:PARTITIONS", type=_topic)
     parser.add_argument("--parent-pid", type=int, help="stop when this process is gone too")
     options = parser.parse_args(arguments)
@@ -118,7 +130,10 @@ def _cluster(partitions_by_topic: Mapping[str, int]) -> Iterator[str]:
     """Hold librdkafka's mock cluster inside this process and yield its bootstrap servers."""
     library = _librdkafka()
     error_text = ctypes.create_string_buffer(_ERROR_TEXT_BYTES)
-    client = library.rd_kafka_new(RD_KAFKA_PRODUCER, None, error_text, ctypes.sizeof(error_text))
+    # Silent: the client would warn that it has no brokers to connect to, which is the idea.
+    configuration = library.rd_kafka_conf_new()
+    library.rd_kafka_conf_set(configuration, b"log_level", b"0", error_text, ctypes.sizeof(error_text))
+    client = library.rd_kafka_new(RD_KAFKA_PRODUCER, configuration, error_text, ctypes.sizeof(error_text))
     if not client:
         raise ConfigurationError(f"librdkafka does not start: {error_text.value.decode()}")
     cluster = library.rd_kafka_mock_cluster_new(client, 1)
@@ -127,7 +142,9 @@ def _cluster(partitions_by_topic: Mapping[str, int]) -> Iterator[str]:
         for name, partitions in partitions_by_topic.items():
             failed = library.rd_kafka_mock_topic_create(cluster, name.encode(), partitions, 1)
             if failed:
-                raise ConfigurationError(f"The mock cluster refuses topic {name!r} with {partitions} partitions")
+                raise ConfigurationError(
+                    f"The mock cluster refuses topic {name!r} with {partitions} partitions"
+                )
         yield library.rd_kafka_mock_cluster_bootstraps(cluster).decode()
     finally:
         library.rd_kafka_mock_cluster_destroy(cluster)
@@ -145,10 +162,14 @@ def _librdkafka() -> ctypes.CDLL:
     files = importlib.metadata.files("confluent-kafka") or []
     paths = [Path(str(file.locate())) for file in files if file.name.startswith("librdkafka")]
     if not paths:
-        raise ConfigurationError("The mock Kafka cluster needs confluent-kafka from a wheel, with librdkafka inside")
+        raise ConfigurationError(
+            "The mock Kafka cluster needs confluent-kafka from a wheel, with librdkafka inside"
+        )
     library = ctypes.CDLL(str(paths[0]))
     pointer, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
     signatures: dict[str, tuple[type | None, list[type]]] = {
+        "rd_kafka_conf_new": (pointer, []),
+        "rd_kafka_conf_set": (number, [pointer, text, text, text, ctypes.c_size_t]),
         "rd_kafka_new": (pointer, [number, pointer, text, ctypes.c_size_t]),
         "rd_kafka_destroy": (None, [pointer]),
         "rd_kafka_mock_cluster_new": (pointer, [pointer, number]),

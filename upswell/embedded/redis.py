@@ -73,7 +73,9 @@ def redis_command() -> str:
     ConfigurationError
         when there is neither; install one
     """
-    found = shutil.which("redis-server") or shutil.which("redis-server", path=str(Path(sys.executable).parent))
+    found = shutil.which("redis-server") or shutil.which(
+        "redis-server", path=str(Path(sys.executable).parent)
+    )
     if found is None:
         raise ConfigurationError(
             "No redis-server on this machine: install it, for example `apt-get install redis-server`, "
@@ -141,3 +143,17 @@ def _answers(port: int) -> bool:
             return bool(client.ping())
         except RedisError:
             return False
+
+
+def main() -> int:
+    """Print which redis-server would be used; exit code 2 where there is none."""
+    try:
+        print(f"Redis is {redis_command()}")
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -34,7 +34,9 @@ class RedisCluster:
 
 
 @contextmanager
-def redis_cluster(data_dir: Path, *, nodes_count: int = 3, appendonly: bool = False) -> Iterator[RedisCluster]:
+def redis_cluster(
+    data_dir: Path, *, nodes_count: int = 3, appendonly: bool = False
+) -> Iterator[RedisCluster]:
     """Run a Redis Cluster for the length of a with block, all slots served.
 
     Parameters
@@ -82,7 +84,9 @@ def _wait_until_whole(nodes: tuple[RedisServer, ...]) -> None:
     deadline_s = time.monotonic() + JOIN_TIMEOUT_S
     while not all(_knows_all(node, nodes_count=len(nodes)) for node in nodes):
         if time.monotonic() > deadline_s:
-            raise ConfigurationError(f"The nodes of the Redis Cluster did not join within {JOIN_TIMEOUT_S:.0f} s")
+            raise ConfigurationError(
+                f"The nodes of the Redis Cluster did not join within {JOIN_TIMEOUT_S:.0f} s"
+            )
         time.sleep(JOIN_CHECK_INTERVAL_S)
 
 
