@@ -13,31 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-TopicPartition = tuple[str, int]
-"""(role of the topic, partition)."""
+from consumer.vocabulary.log import OutputRecord, RawRecord, TopicPartition
 
-
-@dataclass(frozen=True, slots=True)
-class RawRecord:
-    """One record as the broker holds it. `value` None is a tombstone."""
-
-    role: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    timestamp_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class OutputRecord:
-    """One record to publish, already encoded: published as stored, never recomputed."""
-
-    role: str
-    key: bytes
-    value: bytes
-    event_time_ms: int
-    headers: tuple[tuple[str, bytes], ...] = ()
+__all__ = ["OutputRecord", "RawRecord", "TopicPartition"]
 
 
 @dataclass(frozen=True, slots=True)

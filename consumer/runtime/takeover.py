@@ -1,0 +1,83 @@
+"""Taking a partition over: where to read on, what to publish first, what to hold back.
+
+The store holds the truth of where the partition is; the broker's committed offset tells what has
+been published. Their difference says what happened to the former owner:
+
+    store ahead of committed     it died between write and publish: publish the outbox as stored
+    store equal to committed     it stopped well: read on
+    store behind committed       the store lost its newest writes: read on from the store with
+                                 publication suppressed up to the committed offsets
+
+Rules of this file: pure; the runtime asks broker and store, this decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from consumer.ports import Bounds, OutboxEntry, PartitionState
+from consumer.vocabulary.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class TakeoverPlan:
+    """What a new owner does before it reads its first record.
+
+    start : role → next offset to read
+    republish : outbox entries that are not visible yet, in order
+    suppressed_until : role → offset; outputs of events before it are visible already
+    """
+
+    start: Mapping[str, int]
+    republish: tuple[OutboxEntry, ...]
+    suppressed_until: Mapping[str, int]
+
+
+def plan_takeover(
+    state: PartitionState,
+    outbox: Sequence[OutboxEntry],
+    *,
+    committed: Mapping[str, int],
+    bounds: Mapping[str, Bounds],
+) -> TakeoverPlan:
+    """Return the plan for one partition.
+
+    Parameters
+    ----------
+    state, outbox : what the store holds, after the epoch was raised
+    committed : role → stable committed next offset; roles never committed are absent
+    bounds : role → what the log holds
+
+    Raises
+    ------
+    ConfigurationError : the log does not hold the position any more; a person has to choose
+    """
+    start = {role: _start_of(role, state, bounds[role]) for role in bounds}
+    republish = tuple(entry for entry in outbox if not _is_published(entry, committed))
+    suppressed = {role: offset for role, offset in committed.items() if offset > start.get(role, 0)}
+    return TakeoverPlan(start=start, republish=republish, suppressed_until=suppressed)
+
+
+def _start_of(role: str, state: PartitionState, bounds: Bounds) -> int:
+    position = state.positions.get(role)
+    if position is None:
+        return bounds.low
+    if position > bounds.high:
+        raise ConfigurationError(
+            f"partition {state.partition} of {role}: the state was built up to offset {position}, but the "
+            f"topic ends at {bounds.high}, so it was recreated or truncated; restore the topic, or clear the "
+            f"state of this partition to start from offset {bounds.low}"
+        )
+    if position < bounds.low:
+        raise ConfigurationError(
+            f"partition {state.partition} of {role}: the state was built up to offset {position}, but retention "
+            f"has removed unread records before {bounds.low}; restore them, or clear the state of this "
+            f"partition to start from offset {bounds.low}"
+        )
+    return position
+
+
+def _is_published(entry: OutboxEntry, committed: Mapping[str, int]) -> bool:
+    """Offsets of a batch are committed together with its records, so one vector compare answers."""
+    return all(committed.get(role, 0) >= offset for role, offset in entry.positions.items())
