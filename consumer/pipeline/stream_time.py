@@ -12,7 +12,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from consumer.features.event_columns import Int64s
-from consumer.pipeline.batch import DecodedBatch, PartitionProgress
+from consumer.decoded import DecodedBatch
+from consumer.pipeline.batch import PartitionProgress
 
 
 def stream_times_ms(decoded: DecodedBatch, progress: Mapping[int, PartitionProgress]) -> Int64s:

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
-from consumer.pipeline.batch import BatchResult, DecodedBatch, PartitionProgress, SourcedOutput
+from consumer.decoded import DecodedBatch
+from consumer.pipeline.batch import BatchResult, PartitionProgress, SourcedOutput
 from consumer.ports import OutboxEntry, OutputRecord, PartitionState, PartitionWrite
 from consumer.vocabulary.topics import INPUT_ROLES
 
@@ -39,7 +40,7 @@ def writes_of(decoded: DecodedBatch, result: BatchResult, owned: Mapping[int, Ow
     for row, partition in enumerate(result.customer_partition):
         rows_of[partition].append(row)
     outputs = _outputs_by_partition(result, owned)
-    positions = decoded.next_positions()
+    positions = _positions_by_partition(decoded)
     changes = {}
     for partition, rows in rows_of.items():
         before = owned[partition]
@@ -54,6 +55,13 @@ def writes_of(decoded: DecodedBatch, result: BatchResult, owned: Mapping[int, Ow
             published_sequence=before.published_sequence,
         )
     return BatchWrites(changes)
+
+
+def _positions_by_partition(decoded: DecodedBatch) -> dict[int, dict[str, int]]:
+    positions: dict[int, dict[str, int]] = {}
+    for (role, partition), offset in decoded.positions.items():
+        positions.setdefault(partition, {})[role] = offset
+    return positions
 
 
 def _state_after(

@@ -13,7 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
-from consumer.pipeline.batch import BatchResult, DecodedBatch, LoadedBatch, PartitionProgress
+import numpy as np
+
+from consumer.decoded import DecodedBatch
+from consumer.pipeline.batch import BatchResult, LoadedBatch, PartitionProgress
 from consumer.pipeline.stream_time import end_of_batch_ms
 from consumer.ports import (
     Clock,
@@ -175,17 +178,13 @@ class Scorer:
             BadRecord(letter.record.role, letter.record.partition, letter.record.offset, letter.code)
             for letter in decoded.dead_letters
         ]
-        good = {
-            (INPUT_ROLES[role], partition): offset
-            for (partition, role), offset in decoded.last_offsets().items()
-        }
         self.dead_letters = tally(
-            self.dead_letter_limit, self.dead_letters, bad, last_good=good, n_records=n_records
+            self.dead_letter_limit, self.dead_letters, bad, last_good=_last_good(decoded), n_records=n_records
         )
 
     def _load(self, decoded: DecodedBatch) -> LoadedBatch:
         """Fetch the batch's customers, and those whose decisions expire as the stream's clock moves on."""
-        progress = {partition: self.owned[partition].progress for partition in decoded.partitions()}
+        progress = {partition: self.owned[partition].progress for partition in sorted({p for _, p in decoded.positions})}
         until_ms = end_of_batch_ms(decoded, progress)
         ids, partitions = list(decoded.customer_ids), list(decoded.customer_partition.tolist())
         known = set(zip(partitions, ids, strict=True))
@@ -270,3 +269,15 @@ class Scorer:
 
     def _retrying(self, action: Callable[[], Result], what: str) -> Result:
         return self.backoff.call(action, clock=self.ports.clock, telemetry=self.ports.telemetry, what=what)
+
+
+def _last_good(decoded: DecodedBatch) -> dict[tuple[str, int], int]:
+    """Return (role, partition) → offset of the batch's last usable record there."""
+    place = decoded.partition * len(INPUT_ROLES) + decoded.events.source
+    places, inverse = np.unique(place, return_inverse=True)
+    last = np.full(len(places), -1, dtype=np.int64)
+    np.maximum.at(last, inverse, decoded.offset)
+    return {
+        (INPUT_ROLES[at % len(INPUT_ROLES)], at // len(INPUT_ROLES)): offset
+        for at, offset in zip(places.tolist(), last.tolist(), strict=True)
+    }
