@@ -1,0 +1,100 @@
+"""The open decisions of a batch's customers, looked up by position as columns.
+
+An open decision is an offer that was made and whose outcome still counts. The store keeps all open
+decisions of a customer as one value; here the whole batch's are one structured array, so that
+outcomes find theirs by one sorted search instead of one dictionary lookup an event.
+
+Rules of this file: rows are only appended during a batch, never moved, so an index stays valid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.void]
+Int64s = NDArray[np.int64]
+UInt64s = NDArray[np.uint64]
+Bools = NDArray[np.bool_]
+
+NOT_FOUND = -1
+
+
+@dataclass(slots=True)
+class OpenBook:
+    """k open decisions; `owner` is the customer's row in the working set.
+
+    rows : structured array, learning/open_decisions.py
+    owner : shape (k,)
+    changed : shape (n_customers,), whose value has to be written again
+    """
+
+    rows: Rows
+    owner: Int64s
+    changed: Bools
+    _keys: UInt64s = field(init=False)
+    _order: Int64s = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Index the rows."""
+        self._reindex()
+
+    def find(self, owner: Int64s, role: Int64s, offset: Int64s) -> Int64s:
+        """Return the index of each outcome's decision, `NOT_FOUND` where there is none.
+
+        Parameters
+        ----------
+        owner : shape (n,), customer rows
+        role, offset : shape (n,), the position that the outcome's decision id names
+        """
+        if len(self.rows) == 0:
+            return np.full(len(owner), NOT_FOUND, dtype=np.int64)
+        places = np.searchsorted(self._keys, _key(owner, role, offset))
+        index = self._order[np.minimum(places, len(self._order) - 1)]
+        found = self.rows[index]
+        is_same = (self.owner[index] == owner) & (found["role"] == role) & (found["offset"] == offset)
+        return np.where(is_same, index, NOT_FOUND)
+
+    def append(self, owner: Int64s, rows: Rows) -> None:
+        """Add the decisions that were just made."""
+        self.rows = np.concatenate([self.rows, rows])
+        self.owner = np.concatenate([self.owner, owner])
+        self.changed[owner] = True
+        self._reindex()
+
+    def update(self, index: Int64s, **columns: NDArray[Any]) -> None:
+        """Set columns of some rows; their owners are written again."""
+        for name, values in columns.items():
+            self.rows[name][index] = values
+        self.changed[self.owner[index]] = True
+
+    def remove_owner(self, owner: int) -> None:
+        """Forget all decisions of an erased customer; indexes given out before are invalid after it."""
+        keep = self.owner != owner
+        self.rows, self.owner = self.rows[keep], self.owner[keep]
+        self.changed[owner] = True
+        self._reindex()
+
+    def keep_only(self, is_kept: Bools) -> None:
+        """Drop the other rows; their owners are written again."""
+        self.changed[self.owner[~is_kept]] = True
+        self.rows, self.owner = self.rows[is_kept], self.owner[is_kept]
+        self._reindex()
+
+    def _reindex(self) -> None:
+        keys = _key(self.owner, self.rows["role"], self.rows["offset"])
+        self._order = np.argsort(keys, kind="stable")
+        self._keys = keys[self._order]
+
+
+def _key(owner: Int64s, role: Int64s, offset: Int64s) -> UInt64s:
+    """Mix three numbers to one sort key (SplitMix64's finaliser); `find` compares the parts again."""
+    mixed = owner.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    mixed ^= role.astype(np.uint64) << np.uint64(58)
+    mixed ^= offset.astype(np.uint64)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
