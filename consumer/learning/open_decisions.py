@@ -1,0 +1,169 @@
+"""Offers that were made and whose answer may still come: one row each, one value a customer.
+
+A row keeps what its example will need (inputs, logging propensity) from the moment of the decision, so
+that the model learns from exactly what it saw. All rows of a customer are one value of the store:
+
+    bytes 0-3    b"OD1" and a zero byte        form of the value
+    bytes 4-19   b"9f86d081884c7d65"           fingerprint of the features that the inputs come from
+    bytes 20-21  108, little endian            number of inputs F
+    then each row: `open_decision_dtype(F)` packed, 76 + 4 F bytes (508 for F = 108)
+
+Rules of this file: pure; a value of another feature layout is still read: its rows go on through every
+state, but they can no longer become examples (`has_inputs` is 0), since no model of today could use them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from consumer.learning.attribution import OPEN_STATES
+from consumer.vocabulary.errors import Defect
+
+Rows = NDArray[np.void]
+"""Structured rows of `open_decision_dtype`."""
+
+Int64s = NDArray[np.int64]
+
+ROWS_MAX = 16
+"""Open decisions kept for a customer: at one decision a day and two weeks of validity, all of them."""
+
+_MAGIC = b"OD1\0"
+_FINGERPRINT_BYTES = 16
+_HEADER_BYTES = len(_MAGIC) + _FINGERPRINT_BYTES + 2
+
+
+def open_decision_dtype(n_inputs: int) -> np.dtype[np.void]:
+    """Return the type of one row.
+
+    topic_code, offset : position of the trigger (`INPUT_ROLES` code), with the partition the decision id
+    model, product, offer_key, channel : columns of the model and product, key of the offer, channel code
+    state : `attribution.State`
+    has_inputs : 0 when the inputs were of another feature layout
+    decided_ms, delivered_ms : event times; delivered 0 while unknown
+    window_ms : attribution window; the deadline moves to delivered + window on delivery
+    deadline_ms : end of what the state waits for; a new row waits until the offer's expiry for delivery
+    forget_ms : the row leaves the store then, if it is closed; new: deadline + `labels.KEEP_CLOSED_MS`
+    logging_propensity, p_accept, segment (-1 unknown), inputs_milli : as decided
+    """
+    return np.dtype(
+        [
+            ("topic_code", "u1"),
+            ("channel", "u1"),
+            ("state", "u1"),
+            ("has_inputs", "u1"),
+            ("offset", "<i8"),
+            ("model", "<i2"),
+            ("product", "<i2"),
+            ("offer_key", "<u2"),
+            ("segment", "<i2"),
+            ("decided_ms", "<i8"),
+            ("delivered_ms", "<i8"),
+            ("window_ms", "<i8"),
+            ("deadline_ms", "<i8"),
+            ("forget_ms", "<i8"),
+            ("logging_propensity", "<f8"),
+            ("p_accept", "<f8"),
+            ("inputs_milli", "<i4", (n_inputs,)),
+        ]
+    )
+
+
+def empty_rows(n_inputs: int, n_rows: int = 0) -> Rows:
+    """Return `n_rows` rows in state OFFERED with every number zero, to be filled in."""
+    rows = np.zeros(n_rows, dtype=open_decision_dtype(n_inputs))
+    rows["has_inputs"] = 1
+    return rows
+
+
+def pack(rows: Rows, fingerprint: str) -> bytes:
+    """Return the stored value of one customer's rows; empty bytes when there is none (delete the key).
+
+    Parameters
+    ----------
+    rows : at most `ROWS_MAX` (use `with_limit`)
+    fingerprint : 16 characters, of the feature layout that the inputs come from
+    """
+    if len(rows) > ROWS_MAX:
+        raise Defect(f"A customer has {len(rows)} open decisions to store, the limit is {ROWS_MAX}.")
+    if len(rows) == 0:
+        return b""
+    n_inputs = rows.dtype["inputs_milli"].shape[0]
+    header = _MAGIC + fingerprint.encode().ljust(_FINGERPRINT_BYTES, b"\0") + n_inputs.to_bytes(2, "little")
+    return b"".join((header, rows.tobytes()))
+
+
+def unpack(value: bytes | None, n_inputs: int, fingerprint: str) -> Rows:
+    """Return one customer's rows as a writable array; none for a missing value.
+
+    Parameters
+    ----------
+    value : what `pack` wrote, or None
+    n_inputs, fingerprint : of the current feature layout
+
+    Raises
+    ------
+    Defect : the value is not of this form; the store holds something else under this key
+    """
+    if not value:
+        return empty_rows(n_inputs)
+    if value[: len(_MAGIC)] != _MAGIC:
+        raise Defect(f"Stored open decisions start with {value[:4]!r} instead of {_MAGIC!r}.")
+    stored_inputs = int.from_bytes(value[_HEADER_BYTES - 2 : _HEADER_BYTES], "little")
+    stored = np.frombuffer(value, open_decision_dtype(stored_inputs), offset=_HEADER_BYTES).copy()
+    if value[len(_MAGIC) : _HEADER_BYTES - 2].rstrip(b"\0").decode() == fingerprint:
+        return stored
+    rows = empty_rows(n_inputs, len(stored))
+    for name in stored.dtype.names or ():
+        if name not in ("inputs_milli", "has_inputs"):
+            rows[name] = stored[name]
+    rows["has_inputs"] = 0
+    return rows
+
+
+def with_limit(rows: Rows) -> tuple[Rows, Rows]:
+    """Return (rows kept, rows that had to leave) so that at most `ROWS_MAX` are kept.
+
+    Closed rows leave first, oldest decision first; then the oldest open ones (count those: they give no
+    example). The kept ones stay in their order.
+    """
+    if len(rows) <= ROWS_MAX:
+        return rows, rows[:0]
+    is_open = OPEN_STATES[rows["state"]]
+    leaving = np.lexsort((rows["offset"], rows["decided_ms"], is_open))[: len(rows) - ROWS_MAX]
+    keeps = np.ones(len(rows), dtype=bool)
+    keeps[leaving] = False
+    return rows[keeps], rows[~keeps]
+
+
+def next_due_ms(rows: Rows) -> int | None:
+    """Return the earliest time at which something happens by itself to one of the rows; None: never.
+
+    An open row is due at its deadline, a closed one when it is forgotten.
+    """
+    if len(rows) == 0:
+        return None
+    is_open = OPEN_STATES[rows["state"]]
+    return int(np.where(is_open, rows["deadline_ms"], rows["forget_ms"]).min())
+
+
+def without_forgotten(rows: Rows, stream_time_ms: int) -> Rows:
+    """Return the rows that are open, or closed but not to be forgotten yet."""
+    stays: Rows = rows[OPEN_STATES[rows["state"]] | (rows["forget_ms"] > stream_time_ms)]
+    return stays
+
+
+def rows_of_outcomes(rows: Rows, owners: Int64s, wanted: Sequence[tuple[int, int, int]]) -> Int64s:
+    """Return for each outcome the row of its decision, -1 for an orphan.
+
+    Parameters
+    ----------
+    rows : open decisions of all customers of a batch, one after another
+    owners : shape (n_rows,), the customer of each row
+    wanted : (customer, topic code, offset) of each outcome's decision
+    """
+    keys = zip(owners.tolist(), rows["topic_code"].tolist(), rows["offset"].tolist(), strict=True)
+    place = {key: row for row, key in enumerate(keys)}
+    return np.array([place.get(key, -1) for key in wanted], dtype=np.int64)

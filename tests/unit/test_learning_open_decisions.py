@@ -1,0 +1,109 @@
+"""Open decisions: stored and read back, limited, forgotten."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from consumer.learning.attribution import State
+from consumer.learning.open_decisions import (
+    ROWS_MAX,
+    empty_rows,
+    next_due_ms,
+    open_decision_dtype,
+    pack,
+    rows_of_outcomes,
+    unpack,
+    with_limit,
+    without_forgotten,
+)
+from consumer.vocabulary.errors import Defect
+
+FINGERPRINT = "0123456789abcdef"
+N_INPUTS = 5
+
+
+def rows_of(n_rows: int) -> np.ndarray:
+    rows = empty_rows(N_INPUTS, n_rows)
+    rows["offset"] = np.arange(n_rows)
+    rows["decided_ms"] = 1_000 + np.arange(n_rows)
+    rows["deadline_ms"] = 5_000 + np.arange(n_rows)
+    rows["forget_ms"] = 9_000 + np.arange(n_rows)
+    rows["inputs_milli"] = np.arange(n_rows * N_INPUTS).reshape(n_rows, N_INPUTS)
+    rows["logging_propensity"] = 0.25
+    return rows
+
+
+def test_rows_come_back_as_they_were_stored() -> None:
+    rows = rows_of(3)
+    assert (unpack(pack(rows, FINGERPRINT), N_INPUTS, FINGERPRINT) == rows).all()
+
+
+def test_no_rows_are_no_value() -> None:
+    assert pack(rows_of(0), FINGERPRINT) == b""
+    assert len(unpack(None, N_INPUTS, FINGERPRINT)) == len(unpack(b"", N_INPUTS, FINGERPRINT)) == 0
+
+
+def test_rows_read_back_can_be_changed() -> None:
+    unpack(pack(rows_of(1), FINGERPRINT), N_INPUTS, FINGERPRINT)["state"] = State.DELIVERED
+
+
+@pytest.mark.parametrize(
+    ("n_inputs", "fingerprint"), [(N_INPUTS, "fedcba9876543210"), (9, "fedcba9876543210")]
+)
+def test_rows_of_another_feature_layout_go_on_without_inputs(n_inputs: int, fingerprint: str) -> None:
+    stored = rows_of(2)
+    read = unpack(pack(stored, FINGERPRINT), n_inputs, fingerprint)
+    assert read.dtype == open_decision_dtype(n_inputs)
+    assert (read["deadline_ms"] == stored["deadline_ms"]).all()
+    assert not read["has_inputs"].any()
+    assert not read["inputs_milli"].any()
+
+
+def test_a_value_of_another_form_is_a_defect() -> None:
+    with pytest.raises(Defect, match="instead of"):
+        unpack(b"{}" * 40, N_INPUTS, FINGERPRINT)
+
+
+def test_a_row_of_108_inputs_takes_the_bytes_that_the_docstring_says() -> None:
+    assert open_decision_dtype(108).itemsize == 76 + 4 * 108
+
+
+def test_over_the_limit_closed_rows_leave_before_open_ones_and_older_before_newer() -> None:
+    rows = rows_of(ROWS_MAX + 3)
+    rows["state"][[7, 9]] = State.EXPIRED
+    kept, left = with_limit(rows)
+    assert left["offset"].tolist() == [0, 7, 9]
+    assert len(kept) == ROWS_MAX
+    assert (np.diff(kept["offset"]) > 0).all()
+
+
+def test_more_rows_than_the_limit_are_never_stored() -> None:
+    with pytest.raises(Defect, match="limit"):
+        pack(rows_of(ROWS_MAX + 1), FINGERPRINT)
+
+
+def test_the_next_due_time_is_a_deadline_for_open_rows_and_forgetting_for_closed_ones() -> None:
+    rows = rows_of(2)
+    assert next_due_ms(rows) == 5_000
+    rows["state"][0] = State.REJECTED
+    assert next_due_ms(rows) == 5_001
+    rows["state"][1] = State.UNDELIVERED
+    assert next_due_ms(rows) == 9_000
+    assert next_due_ms(rows[:0]) is None
+
+
+def test_a_closed_row_is_forgotten_at_its_time_and_an_open_one_never() -> None:
+    rows = rows_of(2)
+    rows["state"][0] = State.REJECTED
+    assert without_forgotten(rows, 8_999)["offset"].tolist() == [0, 1]
+    assert without_forgotten(rows, 9_000)["offset"].tolist() == [1]
+
+
+def test_an_outcome_finds_its_decision_by_customer_topic_and_offset() -> None:
+    rows = rows_of(3)
+    rows["offset"] = [4, 4, 4]
+    rows["topic_code"] = [2, 3, 2]
+    owners = np.array([0, 0, 1])
+    wanted = [(1, 2, 4), (0, 3, 4), (1, 3, 4), (0, 2, 5)]
+    assert rows_of_outcomes(rows, owners, wanted).tolist() == [2, 1, -1, -1]
