@@ -55,7 +55,7 @@ class OpenBook:
         places = np.searchsorted(self._keys, _key(owner, role, offset))
         index = self._order[np.minimum(places, len(self._order) - 1)]
         found = self.rows[index]
-        is_same = (self.owner[index] == owner) & (found["role"] == role) & (found["offset"] == offset)
+        is_same = (self.owner[index] == owner) & (found["topic_code"] == role) & (found["offset"] == offset)
         return np.where(is_same, index, NOT_FOUND)
 
     def append(self, owner: Int64s, rows: Rows) -> None:
@@ -85,7 +85,7 @@ class OpenBook:
         self._reindex()
 
     def _reindex(self) -> None:
-        keys = _key(self.owner, self.rows["role"], self.rows["offset"])
+        keys = _key(self.owner, self.rows["topic_code"], self.rows["offset"])
         self._order = np.argsort(keys, kind="stable")
         self._keys = keys[self._order]
 

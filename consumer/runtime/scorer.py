@@ -31,7 +31,9 @@ from consumer.ports import (
 from consumer.runtime.backoff import Backoff
 from consumer.runtime.batch_write import BatchWrites, writes_of
 from consumer.runtime.dead_letter_limit import BadRecord, DeadLetterLimit, DeadLetterTally, tally
+from consumer.runtime.serving_models import ServingModels
 from consumer.runtime.takeover import plan_takeover
+from consumer.scoring.compiled import CompiledModels
 from consumer.vocabulary.errors import Fenced
 from consumer.vocabulary.topics import INPUT_ROLES
 
@@ -46,13 +48,10 @@ class Decoder(Protocol):
 
 
 class Decider(Protocol):
-    """The pipeline as the loop sees it."""
+    """The pipeline as the loop sees it: pure, so that a batch can be run again."""
 
-    def run(self, loaded: LoadedBatch) -> BatchResult:
+    def run(self, loaded: LoadedBatch, models: CompiledModels) -> BatchResult:
         """Fold, attribute, decide."""
-
-    def refresh_models(self) -> None:
-        """Take newly published models before the next batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +100,7 @@ class Scorer:
     ports: ScorerPorts
     decoder: Decoder
     decider: Decider
+    models: ServingModels
     n_partitions: int
     limits: ScorerLimits = ScorerLimits()
     dead_letter_limit: DeadLetterLimit = DeadLetterLimit()
@@ -135,10 +135,9 @@ class Scorer:
         if not records:
             return 0
         started_s = self.ports.clock.monotonic_s()
-        self.decider.refresh_models()
         decoded = self.decoder.decode(records)
         self._check_dead_letters(decoded, len(records))
-        result = self.decider.run(self._load(decoded))
+        result = self.decider.run(self._load(decoded), self.models.current())
         self._publish(self._write(decoded, result))
         self._tell(len(records), result, started_s)
         return len(records)

@@ -1,0 +1,151 @@
+"""Outcomes meet the decisions that they answer: contacts, labels, examples.
+
+Rules of this file: an outcome whose decision is unknown is an orphan: counted, and its engagement is not
+attributed to any product. Deadlines are checked against the stream time at each outcome, so the labels
+do not depend on how the stream is cut into batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from consumer.features.contacts import note_contact, release_contact
+from consumer.features.event_columns import EventSource, Int64s
+from consumer.learning.attribution import OPEN_STATES, Effect
+from consumer.learning.labels import Label, Step, labels_of, settle
+from consumer.learning.weighting import importance_weights
+from consumer.pipeline.open_book import NOT_FOUND
+from consumer.pipeline.outputs import OutputEncoder
+from consumer.pipeline.working_set import WorkingSet
+from consumer.vocabulary.ids import decision_id
+from consumer.vocabulary.messages import SCHEMA_VERSION
+from consumer.vocabulary.products import OfferCatalogue
+from consumer.vocabulary.topics import INPUT_ROLES
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """What turning effects into examples needs to know."""
+
+    offers: OfferCatalogue
+    encoder: OutputEncoder
+
+    def find(self, work: WorkingSet, events: Int64s) -> Int64s:
+        """Return the open decision of each outcome event, and fill in its product and channel.
+
+        A decision that is due to be forgotten is found no more, whether or not the store still has it.
+        """
+        decoded = work.decoded
+        customers = decoded.events.customer[events]
+        index = work.book.find(customers, decoded.decision_role[events], decoded.decision_offset[events])
+        rows = work.book.rows[np.maximum(index, 0)] if len(work.book.rows) else work.book.rows
+        if len(rows):
+            is_closed = ~OPEN_STATES[rows["state"]]
+            is_forgotten = is_closed & (rows["forget_ms"] <= work.stream_time_ms[events])
+            index = np.where(is_forgotten, NOT_FOUND, index)
+        found = index != NOT_FOUND
+        decoded.events.product[events[found]] = work.book.rows["product"][index[found]]
+        decoded.events.channel[events[found]] = work.book.rows["channel"][index[found]]
+        return index
+
+    def apply(self, work: WorkingSet, events: Int64s, index: Int64s) -> None:
+        """Settle the decisions that these outcomes (new ones, at most one a customer) answer."""
+        found = index != NOT_FOUND
+        work.count("outcomes_total", "orphan", int((~found).sum()))
+        work.count("outcomes_total", "attributed", int(found.sum()))
+        columns = work.decoded.events
+        places, rows = events[found], index[found]
+        steps = settle(
+            work.book.rows,
+            rows,
+            columns.kind[places],
+            event_time_ms=columns.event_time_ms[places],
+            stream_time_ms=work.stream_time_ms[places],
+        )
+        work.book.changed[work.book.owner[rows]] = True
+        self.follow(work, steps, places)
+
+    def follow(self, work: WorkingSet, steps: Sequence[Step], events: Int64s) -> None:
+        """Do what the steps say: free or restore contacts, publish examples.
+
+        Parameters
+        ----------
+        events : event row that caused each step, by the step's `outcome`
+        """
+        _move_contacts(work, steps)
+        for step in steps:
+            for flag in (Effect.DUPLICATE, Effect.CONTRADICTION, Effect.UNCONFIRMED):
+                work.count("outcome_steps_total", flag.name.lower(), int(bool(step.effects & flag)))  # type: ignore[union-attr]
+            for label in labels_of(step):
+                self._emit_example(work, label, int(events[step.outcome]))
+
+    def _emit_example(self, work: WorkingSet, label: Label, event: int) -> None:
+        row = work.book.rows[label.row]
+        if not row["has_inputs"]:
+            work.count("examples_total", "inputs_of_older_layout")
+            return
+        customer = int(work.book.owner[label.row])
+        document = self._example(work, row, label, customer=customer)
+        work.emit(self.encoder.example(document), event)
+        work.count("examples_total", label.cause)
+
+    def _example(self, work: WorkingSet, row: Any, label: Label, *, customer: int) -> dict[str, Any]:
+        loaded = work.loaded
+        name = decision_id(
+            INPUT_ROLES[row["topic_code"]], loaded.customer_partition[customer], int(row["offset"])
+        )
+        propensity = float(row["logging_propensity"])
+        weight = float(importance_weights(np.array([propensity]))[0])
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "event_id": f"{name}.{label.label_kind}.{label.cause}.{label.label}",
+            "customer_id": loaded.customer_ids[customer],
+            "event_time_ms": label.at_ms,
+            "decision_id": name,
+            "product_id": self.offers.model_ids[row["model"]],
+            "offer_id": self._offer_id(int(row["offer_key"])),
+            "label_kind": label.label_kind,
+            "label": label.label,
+            "weight": label.sign * weight,
+            "logging_propensity": propensity,
+            "cause": label.cause,
+            "model_input": {
+                "fingerprint": work.forms.current.fingerprint,
+                "inputs_milli": row["inputs_milli"].tolist(),
+            },
+            "segment": None if row["segment"] < 0 else int(row["segment"]),
+            "decided_at_ms": int(row["decided_ms"]),
+            "matured_at_ms": label.at_ms,
+        }
+
+    def _offer_id(self, offer_key: int) -> str:
+        """An offer that the policy has dropped meanwhile keeps its key as its name."""
+        for offer in self.offers.offers:
+            if offer.offer_key == offer_key:
+                return offer.offer_id
+        return f"dropped-{offer_key}"
+
+
+def _move_contacts(work: WorkingSet, steps: Sequence[Step]) -> None:
+    """Give contacts back that were not delivered, and take them again where delivery shows after all."""
+    for flag, move in ((Effect.RELEASE_CONTACT, release_contact), (Effect.RESTORE_CONTACT, note_contact)):
+        index = np.array([step.row for step in steps if step.effects & flag], dtype=np.int64)
+        if len(index):
+            rows = work.book.rows[index]
+            move(
+                work.records,
+                work.book.owner[index],
+                offer_key=rows["offer_key"],
+                channel=rows["channel"],
+                product=rows["product"],
+                at_ms=rows["decided_ms"],
+            )
+
+
+def is_outcome(work: WorkingSet, events: Int64s) -> Int64s:
+    """Return those of the event rows that are outcomes."""
+    return events[work.decoded.events.source[events] == EventSource.OUTCOME]
