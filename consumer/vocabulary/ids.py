@@ -6,6 +6,7 @@ so Python's own `hash` (salted for each process) is never used.
 
 from __future__ import annotations
 
+import re
 from hashlib import blake2b
 
 MAX_ID_BYTES = 64
@@ -15,6 +16,18 @@ ID_PATTERN = r"^[\x21-\x7e]{1,64}$"
 """Printable ASCII without spaces, so that characters and bytes are the same count."""
 
 _UINT64_SPAN = 2.0**64
+_ID = re.compile(ID_PATTERN[1:-1])
+
+
+def is_id(text: str) -> bool:
+    """Return whether `text` can be an id.
+
+    Examples
+    --------
+    >>> is_id("c-1"), is_id("c 1"), is_id("")
+    (True, False, False)
+    """
+    return _ID.fullmatch(text) is not None
 
 
 def stable_hash64(text: str) -> int:

@@ -54,7 +54,7 @@ class Record(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
 
-    schema_version: Annotated[str, Field(pattern=r"^1\.\d{1,4}$")] = SCHEMA_VERSION
+    schema_version: Annotated[str, Field(pattern=r"^1\.[0-9]{1,4}$")] = SCHEMA_VERSION
     event_id: Id
     customer_id: Id
     event_time_ms: TimeMs
@@ -77,7 +77,7 @@ class Transaction(Record):
     amount_minor: MoneyMinor
     currency: Currency
     channel: TransactionChannel
-    merchant_category: Annotated[str, Field(pattern=r"^\d{4}$", description="ISO 18245 MCC")] | None = None
+    merchant_category: Annotated[str, Field(pattern=r"^[0-9]{4}$", description="ISO 18245 MCC")] | None = None
     balance_after_minor: SignedMoneyMinor | None = None
 
 
@@ -255,7 +255,7 @@ class Example(Record):
 class ModelSnapshot(Part):
     """`nbo.models` (compacted, keyed by product): the whole state of one model, as JSON."""
 
-    schema_version: Annotated[str, Field(pattern=r"^1\.\d{1,4}$")] = SCHEMA_VERSION
+    schema_version: Annotated[str, Field(pattern=r"^1\.[0-9]{1,4}$")] = SCHEMA_VERSION
     event_id: Id
     event_time_ms: TimeMs
     product_id: Id
