@@ -5,15 +5,18 @@ Rules of this file: data only; the bytes of an `OutputRecord` are published as t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 TopicPartition = tuple[str, int]
 """(role of the topic, partition)."""
 
 
-@dataclass(frozen=True, slots=True)
-class RawRecord:
-    """One record as the broker holds it. `value` None is a tombstone."""
+class RawRecord(msgspec.Struct, frozen=True, gc=False):
+    """One record as the broker holds it. `value` None is a tombstone.
+
+    A struct of msgspec, because one is made for every record: 0.05 µs instead of the 0.6 µs of a frozen
+    dataclass, and the garbage collector need not look at it (it holds only text, bytes and numbers).
+    """
 
     role: str
     partition: int
@@ -23,8 +26,7 @@ class RawRecord:
     timestamp_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class OutputRecord:
+class OutputRecord(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One record to publish, already encoded: published as stored, never recomputed."""
 
     role: str
