@@ -1,0 +1,60 @@
+"""What is still on its way: records by arrival and effects by time, taken step by step.
+
+Rules of this file: nothing that was put is lost; what is left at the end is counted by its fate.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from producer_sim.outcomes import Effect
+from producer_sim.records import Outgoing
+
+
+class Schedule:
+    """Buckets of one step each; what is put into the past arrives with the next step."""
+
+    def __init__(self, step_ms: int) -> None:
+        self._step_ms = step_ms
+        self._records: dict[int, list[Outgoing]] = defaultdict(list)
+        self._effects: dict[int, list[Effect]] = defaultdict(list)
+        self._next = 0
+
+    def put_records(self, records: Iterable[Outgoing]) -> None:
+        """Add records by arrival."""
+        step_ms, buckets, least = self._step_ms, self._records, self._next
+        for record in records:
+            bucket = record.arrival_ms // step_ms
+            buckets[bucket if bucket > least else least].append(record)
+
+    def put_effects(self, effects: Iterable[Effect]) -> None:
+        """Add effects by time."""
+        for effect in effects:
+            self._effects[max(effect.time_ms // self._step_ms, self._next)].append(effect)
+
+    def take_effects(self, end_ms: int) -> list[Effect]:
+        """Return the effects before `end_ms`, in order of time."""
+        due = [
+            e
+            for bucket in sorted(b for b in self._effects if b < end_ms // self._step_ms)
+            for e in self._effects.pop(bucket)
+        ]
+        return sorted(due, key=lambda effect: (effect.time_ms, effect.row, effect.kind))
+
+    def take_records(self, end_ms: int) -> list[Outgoing]:
+        """Return the records that arrive before `end_ms`, in order of arrival, and step on."""
+        self._next = end_ms // self._step_ms
+        due = [
+            r
+            for bucket in sorted(b for b in self._records if b < self._next)
+            for r in self._records.pop(bucket)
+        ]
+        due.sort(key=lambda record: record.order)
+        return due
+
+    def drop_records(self) -> list[Outgoing]:
+        """Return all records that are still on their way, and forget them."""
+        left = [record for bucket in self._records.values() for record in bucket]
+        self._records.clear()
+        return left
