@@ -14,8 +14,6 @@ state, but they can no longer become examples (`has_inputs` is 0), since no mode
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,8 +22,6 @@ from consumer.vocabulary.errors import Defect
 
 Rows = NDArray[np.void]
 """Structured rows of `open_decision_dtype`."""
-
-Int64s = NDArray[np.int64]
 
 ROWS_MAX = 16
 """Open decisions kept for a customer: at one decision a day and two weeks of validity, all of them."""
@@ -153,17 +149,3 @@ def without_forgotten(rows: Rows, stream_time_ms: int) -> Rows:
     """Return the rows that are open, or closed but not to be forgotten yet."""
     stays: Rows = rows[OPEN_STATES[rows["state"]] | (rows["forget_ms"] > stream_time_ms)]
     return stays
-
-
-def rows_of_outcomes(rows: Rows, owners: Int64s, wanted: Sequence[tuple[int, int, int]]) -> Int64s:
-    """Return for each outcome the row of its decision, -1 for an orphan.
-
-    Parameters
-    ----------
-    rows : open decisions of all customers of a batch, one after another
-    owners : shape (n_rows,), the customer of each row
-    wanted : (customer, topic code, offset) of each outcome's decision
-    """
-    keys = zip(owners.tolist(), rows["topic_code"].tolist(), rows["offset"].tolist(), strict=True)
-    place = {key: row for row, key in enumerate(keys)}
-    return np.array([place.get(key, -1) for key in wanted], dtype=np.int64)

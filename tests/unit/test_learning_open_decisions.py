@@ -12,7 +12,6 @@ from consumer.learning.open_decisions import (
     next_due_ms,
     open_decision_dtype,
     pack,
-    rows_of_outcomes,
     unpack,
     with_limit,
     without_forgotten,
@@ -98,12 +97,3 @@ def test_a_closed_row_is_forgotten_at_its_time_and_an_open_one_never() -> None:
     rows["state"][0] = State.REJECTED
     assert without_forgotten(rows, 8_999)["offset"].tolist() == [0, 1]
     assert without_forgotten(rows, 9_000)["offset"].tolist() == [1]
-
-
-def test_an_outcome_finds_its_decision_by_customer_topic_and_offset() -> None:
-    rows = rows_of(3)
-    rows["offset"] = [4, 4, 4]
-    rows["topic_code"] = [2, 3, 2]
-    owners = np.array([0, 0, 1])
-    wanted = [(1, 2, 4), (0, 3, 4), (1, 3, 4), (0, 2, 5)]
-    assert rows_of_outcomes(rows, owners, wanted).tolist() == [2, 1, -1, -1]

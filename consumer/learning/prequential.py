@@ -1,0 +1,138 @@
+"""Test, then train: how good a model's predictions were before it saw the answers.
+
+One histogram of the predicted log-odds, positives and all examples a bin, gives the area under the ROC
+curve and the expected calibration error; with the log loss they are one small state a model. Old examples
+fade with a half-life in examples, so the numbers describe the model of today.
+
+Rules of this file: pure; frozen state in, new state out; an example that is taken back (negative weight)
+is not a test and is left out by the caller.
+
+References: Dawid (1984), "Statistical theory: the prequential approach"; Gama, Sebastião, Rodrigues (2013),
+"On evaluating stream learning algorithms", eq. 5 (fading factors); Naeini et al. (2015), eq. 2 (ECE).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+N_BINS = 40
+ODDS_MAX = 8.0
+"""Log-odds from -8 to 8 (0.03 % to 99.97 %) in bins of 0.4; what is beyond falls into the last ones."""
+
+HALF_LIFE = 2_000.0
+"""Examples after which a test counts half."""
+
+FADE = 0.5 ** (1.0 / HALF_LIFE)
+P_MIN = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Prequential:
+    """Faded sums of the tests of one model.
+
+    count, log_loss : number of tests and sum of their log loss, both faded
+    tests : number of tests ever, not faded
+    examples, positives, p_sums : shape (N_BINS,), by predicted log-odds, faded
+    """
+
+    count: float = 0.0
+    log_loss: float = 0.0
+    tests: int = 0
+    examples: Floats = field(default_factory=lambda: np.zeros(N_BINS))
+    positives: Floats = field(default_factory=lambda: np.zeros(N_BINS))
+    p_sums: Floats = field(default_factory=lambda: np.zeros(N_BINS))
+
+    def to_json(self) -> dict[str, float | list[float]]:
+        """Return the state as plain numbers, the names marked as the test's."""
+        return {
+            "test_count": self.count,
+            "test_log_loss": self.log_loss,
+            "tests": float(self.tests),
+            "test_examples": self.examples.tolist(),
+            "test_positives": self.positives.tolist(),
+            "test_p_sums": self.p_sums.tolist(),
+        }
+
+
+def prequential_from_json(document: Mapping[str, float | list[float]]) -> Prequential:
+    """Return the state that `Prequential.to_json` wrote; an empty one when the document has none."""
+    if "tests" not in document:
+        return Prequential()
+    count, loss, tests = (np.float64(document[name]) for name in ("test_count", "test_log_loss", "tests"))
+    names = ("test_examples", "test_positives", "test_p_sums")
+    return Prequential(float(count), float(loss), int(tests), *(np.array(document[name]) for name in names))
+
+
+def log_loss(p_accept: float, label: int) -> float:
+    """Return -log of the probability that was given to what happened.
+
+    Examples
+    --------
+    >>> round(log_loss(0.5, 1), 3)
+    0.693
+    """
+    p = min(max(p_accept, P_MIN), 1.0 - P_MIN)
+    return -math.log(p if label else 1.0 - p)
+
+
+def tested(state: Prequential, p_accept: float, label: int) -> Prequential:
+    """Return the state after one more prediction met its answer.
+
+    Parameters
+    ----------
+    state : before
+    p_accept : what was predicted before learning
+    label : 0 or 1
+    """
+    p = min(max(p_accept, P_MIN), 1.0 - P_MIN)
+    place = _bin(math.log(p / (1.0 - p)))
+    examples, positives, p_sums = state.examples * FADE, state.positives * FADE, state.p_sums * FADE
+    examples[place] += 1.0
+    positives[place] += label
+    p_sums[place] += p
+    return Prequential(
+        count=state.count * FADE + 1.0,
+        log_loss=state.log_loss * FADE + log_loss(p, label),
+        tests=state.tests + 1,
+        examples=examples,
+        positives=positives,
+        p_sums=p_sums,
+    )
+
+
+def metrics_of(state: Prequential) -> dict[str, float]:
+    """Return log loss, AUC, ECE and number of tests; only the number before the first test.
+
+    AUC is left out while one of the two labels has not been seen. Ties inside a bin count half, so AUC is
+    right to the width of a bin.
+    """
+    if state.count <= 0.0:
+        return {"tests": 0.0}
+    metrics = {
+        "tests": float(state.tests),
+        "log_loss": state.log_loss / state.count,
+        "calibration_error": float(np.abs(state.p_sums - state.positives).sum() / state.examples.sum()),
+        "rate": float(state.positives.sum() / state.examples.sum()),
+    }
+    auc = _auc(state.positives, state.examples - state.positives)
+    return metrics if auc is None else {**metrics, "auc": auc}
+
+
+def _bin(odds: float) -> int:
+    return min(max(int((odds + ODDS_MAX) / (2.0 * ODDS_MAX) * N_BINS), 0), N_BINS - 1)
+
+
+def _auc(positives: Floats, negatives: Floats) -> float | None:
+    """Return P(a positive was scored above a negative), ties half (Mann, Whitney 1947)."""
+    pairs = positives.sum() * negatives.sum()
+    if pairs <= 0.0:
+        return None
+    below = np.cumsum(negatives) - negatives
+    return float((positives * (below + 0.5 * negatives)).sum() / pairs)
