@@ -1,4 +1,4 @@
-"""Drift: does the model's loss change, although the model keeps learning?
+"""Drift: does the model's loss change, although the model keeps learning.
 
 River's ADWIN watches the mean log loss of blocks of examples. A block instead of each example keeps the
 detector's past small enough to be stored with the model, and its noise low.
@@ -12,11 +12,15 @@ References: Bifet, Gavaldà (2007), "Learning from time-changing data with adapt
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-import numpy as np
 from river import drift
+
+from consumer.vocabulary.numbers import Numbers, number, number_list
+
+_ADWIN: Any = drift.ADWIN
+"""River types its classes only in part."""
 
 BLOCK = 50
 """Examples whose mean loss is one value of the detector."""
@@ -44,7 +48,7 @@ class DriftWatch:
     blocks: list[float] = field(default_factory=list)
     block_sum: float = 0.0
     block_count: int = 0
-    _adwin: drift.ADWIN = field(init=False, repr=False)
+    _adwin: Any = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Bring ADWIN to where the stored past had brought it."""
@@ -83,21 +87,19 @@ class DriftWatch:
         }
 
 
-def drift_from_json(document: Mapping[str, float | list[float]]) -> DriftWatch:
+def drift_from_json(document: Numbers) -> DriftWatch:
     """Return the watch that `DriftWatch.to_json` wrote; a new one from an empty document."""
-    if not document:
-        return DriftWatch()
     return DriftWatch(
-        detections=int(np.float64(document["detections"])),
-        blocks=np.atleast_1d(np.array(document["blocks"], dtype=np.float64)).tolist(),
-        block_sum=float(np.float64(document["block_sum"])),
-        block_count=int(np.float64(document["block_count"])),
+        detections=int(number(document, "detections")),
+        blocks=number_list(document, "blocks"),
+        block_sum=number(document, "block_sum"),
+        block_count=int(number(document, "block_count")),
     )
 
 
-def _adwin_after(blocks: list[float]) -> drift.ADWIN:
+def _adwin_after(blocks: list[float]) -> Any:
     """Return an ADWIN that checks at every value and has seen `blocks`."""
-    adwin = drift.ADWIN(delta=DELTA, clock=1)
+    adwin = _ADWIN(delta=DELTA, clock=1)
     for mean in blocks:
         adwin.update(mean)
     return adwin

@@ -14,11 +14,12 @@ References: Dawid (1984), "Statistical theory: the prequential approach"; Gama, 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
+from consumer.vocabulary.numbers import Numbers, number, number_list
 
 Floats = NDArray[np.float64]
 
@@ -61,13 +62,18 @@ class Prequential:
         }
 
 
-def prequential_from_json(document: Mapping[str, float | list[float]]) -> Prequential:
+def prequential_from_json(document: Numbers) -> Prequential:
     """Return the state that `Prequential.to_json` wrote; an empty one when the document has none."""
     if "tests" not in document:
         return Prequential()
-    count, loss, tests = (np.float64(document[name]) for name in ("test_count", "test_log_loss", "tests"))
-    names = ("test_examples", "test_positives", "test_p_sums")
-    return Prequential(float(count), float(loss), int(tests), *(np.array(document[name]) for name in names))
+    return Prequential(
+        count=number(document, "test_count"),
+        log_loss=number(document, "test_log_loss"),
+        tests=int(number(document, "tests")),
+        examples=np.array(number_list(document, "test_examples")),
+        positives=np.array(number_list(document, "test_positives")),
+        p_sums=np.array(number_list(document, "test_p_sums")),
+    )
 
 
 def log_loss(p_accept: float, label: int) -> float:

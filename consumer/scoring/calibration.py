@@ -13,8 +13,9 @@ gradient with a ridge towards (1, 0) instead of Newton steps on a held-out set.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
+
+from consumer.vocabulary.numbers import Numbers, number
 
 RATE = 0.02
 """First step; falls with the square root of the examples seen."""
@@ -41,10 +42,13 @@ class Calibration:
         return {"slope": self.slope, "offset": self.offset, "count": self.count}
 
 
-def calibration_from_json(document: Mapping[str, object]) -> Calibration:
+def calibration_from_json(document: Numbers) -> Calibration:
     """Return the state that `Calibration.to_json` wrote; missing numbers are those of the identity."""
-    values = {name: document[name] for name in ("slope", "offset", "count") if name in document}
-    return Calibration(**{name: float(str(value)) for name, value in values.items()})
+    return Calibration(
+        slope=number(document, "slope", 1.0),
+        offset=number(document, "offset"),
+        count=number(document, "count"),
+    )
 
 
 def learn_calibration(state: Calibration, log_odds: float, *, label: int, weight: float) -> Calibration:

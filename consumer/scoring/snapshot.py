@@ -14,11 +14,12 @@ from consumer.scoring.calibration import calibration_from_json
 from consumer.scoring.online_model import Evidence, ModelState
 from consumer.scoring.scaler import scaler_from_json
 from consumer.vocabulary.messages import ModelSnapshot
+from consumer.vocabulary.numbers import number
 
 NAME_IN_ID_MAX = 40
 """Characters of the product id in a snapshot's event id, which may have 64 in all."""
 
-Numbers = dict[str, float | list[float]]
+JsonNumbers = dict[str, float | list[float]]
 Origin = Literal["seed", "stream", "rollback"]
 
 
@@ -38,12 +39,12 @@ class SnapshotFacts:
     input_names: tuple[str, ...]
     event_time_ms: int
     seed_version: str = ""
-    drift: Numbers = field(default_factory=dict)
+    drift: JsonNumbers = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     examples_positions: Mapping[str, int] = field(default_factory=dict)
 
 
-def snapshot_document(state: ModelState, facts: SnapshotFacts, *, prequential: Numbers) -> ModelSnapshot:
+def snapshot_document(state: ModelState, facts: SnapshotFacts, *, prequential: JsonNumbers) -> ModelSnapshot:
     """Return the record of a model.
 
     Parameters
@@ -80,7 +81,7 @@ def state_of(snapshot: ModelSnapshot) -> ModelState:
     return ModelState(
         weights=list(snapshot.weights),
         intercept=snapshot.intercept,
-        steps=int(float(str(snapshot.optimizer.get("steps", 0.0)))),
+        steps=int(number(snapshot.optimizer, "steps")),
         scaler=scaler_from_json(snapshot.scaler),
         calibration=calibration_from_json(snapshot.calibration),
         evidence=Evidence(**{name: value for name, value in snapshot.evidence.items() if name in known}),
