@@ -8,7 +8,7 @@ do not depend on how the stream is cut into batches.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from consumer.features.contacts import note_contact, release_contact
 from consumer.features.event_columns import EventSource, Int64s
 from consumer.learning.attribution import OPEN_STATES, Effect
-from consumer.learning.labels import Label, Step, labels_of, settle
+from consumer.learning.labels import Label, Step, close_due, labels_of, settle
 from consumer.learning.weighting import importance_weights
 from consumer.pipeline.open_book import NOT_FOUND
 from consumer.pipeline.outputs import OutputEncoder
@@ -83,6 +83,23 @@ class Attribution:
             for label in labels_of(step):
                 self._emit_example(work, label, int(events[step.outcome]))
 
+    def close_due(self, work: WorkingSet) -> None:
+        """Close, or forget, every decision whose time the stream has passed by the end of the batch."""
+        if not len(work.book.rows):
+            return
+        partition = np.array(work.loaded.customer_partition, dtype=np.int64)[work.book.owner]
+        due_ms = np.where(
+            OPEN_STATES[work.book.rows["state"]], work.book.rows["deadline_ms"], work.book.rows["forget_ms"]
+        )
+        for number, event in _last_event_of(work).items():
+            end_ms = work.stream_end_ms[number]
+            index = np.flatnonzero((partition == number) & (due_ms <= end_ms))
+            due = work.book.rows[index]
+            steps = [replace(step, row=int(index[step.row]), outcome=0) for step in close_due(due, end_ms)]
+            work.book.rows[index] = due
+            work.book.changed[work.book.owner[index]] = True
+            self.follow(work, steps, np.array([event]))
+
     def _emit_example(self, work: WorkingSet, label: Label, event: int) -> None:
         row = work.book.rows[label.row]
         if not row["has_inputs"]:
@@ -146,6 +163,14 @@ def _move_contacts(work: WorkingSet, steps: Sequence[Step]) -> None:
             )
 
 
-def is_outcome(work: WorkingSet, events: Int64s) -> Int64s:
+def outcomes_among(work: WorkingSet, events: Int64s) -> Int64s:
     """Return those of the event rows that are outcomes."""
     return events[work.decoded.events.source[events] == EventSource.OUTCOME]
+
+
+def _last_event_of(work: WorkingSet) -> dict[int, int]:
+    """Return partition → its last event row: what moved the partition's clock to where it is."""
+    decoded = work.decoded
+    partitions, first_from_end = np.unique(decoded.partition[::-1], return_index=True)
+    last = len(decoded.partition) - 1 - first_from_end
+    return dict(zip(partitions.tolist(), last.tolist(), strict=True))

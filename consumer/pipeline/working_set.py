@@ -22,7 +22,8 @@ from consumer.learning.open_decisions import next_due_ms, with_limit, without_fo
 from consumer.pipeline.batch import BatchResult, LoadedBatch, PartitionProgress, SourcedOutput
 from consumer.pipeline.open_book import OpenBook
 from consumer.pipeline.stream_time import end_of_batch_ms, stream_times_ms
-from consumer.vocabulary.log import OutputRecord
+from consumer.vocabulary.log import OutputRecord, RawRecord
+from consumer.vocabulary.topics import INPUT_ROLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,11 @@ class WorkingSet:
                 int(decoded.offset[event]),
             )
         )
+
+    def emit_at(self, output: OutputRecord, source: RawRecord) -> None:
+        """Publish `output` because of a raw record that became no event."""
+        role = INPUT_ROLES.index(source.role)
+        self.outputs.append(SourcedOutput(output, source.partition, role, source.offset))
 
     def count(self, name: str, label: str, amount: int = 1) -> None:
         """Count something that happened; the runtime tells telemetry once a batch."""

@@ -1,0 +1,83 @@
+"""One batch, start to end: fold each event, settle outcomes, decide at triggers, close what is over.
+
+    for each wave (the k-th event of every customer)
+        outcomes find their open decision       attribute.py
+        the events are folded into the records  features/fold.py
+        outcomes settle their decision          attribute.py
+        triggers open decisions                 decide.py
+    deadlines up to the stream's time close     attribute.py
+
+Rules of this file: pure (the batch's own working set is all that changes), and the order above is the
+meaning: a decision sees its triggering event and everything before it, nothing later. Law: cutting the
+same events into other batches changes no record, no decision and no example.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from consumer.features.catalogue import FeatureCatalogue
+from consumer.features.event_columns import Int64s
+from consumer.features.fold import Disposition, fold_wave, waves
+from consumer.pipeline.attribute import Attribution, outcomes_among
+from consumer.pipeline.batch import BatchResult, LoadedBatch
+from consumer.pipeline.decide import Deciding
+from consumer.pipeline.outputs import dead_letter_record
+from consumer.pipeline.working_set import StoredForms, WorkingSet, open_working_set
+from consumer.scoring.compiled import CompiledModels
+from consumer.vocabulary.topics import Topics
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """The pure core of a scorer, configured once."""
+
+    features: FeatureCatalogue
+    forms: StoredForms
+    attribution: Attribution
+    deciding: Deciding
+    topics: Topics
+
+    def run(self, loaded: LoadedBatch, models: CompiledModels) -> BatchResult:
+        """Return what a batch changes; `loaded` is used up (its columns are completed in place)."""
+        work = open_working_set(loaded, self.forms)
+        for rows, erased in _segments(work):
+            for wave in waves(work.decoded.events.customer[rows]):
+                self._wave(work, rows[wave], models)
+            for customer in erased:
+                work.erase(customer)
+        self.attribution.close_due(work)
+        self._emit_dead_letters(work)
+        return work.close()
+
+    def _wave(self, work: WorkingSet, rows: Int64s, models: CompiledModels) -> None:
+        """Process events of which no two belong to one customer."""
+        outcomes = outcomes_among(work, rows)
+        decisions = self.attribution.find(work, outcomes)
+        dispositions = fold_wave(self.features, work.records, work.decoded.events, rows)
+        for disposition in Disposition:
+            work.count("events_total", disposition.name.lower(), int((dispositions == disposition).sum()))
+        is_new = np.isin(outcomes, rows[dispositions == Disposition.APPLIED])
+        self.attribution.apply(work, outcomes[is_new], decisions[is_new])
+        is_looked_at = (dispositions == Disposition.APPLIED) | (dispositions == Disposition.SUPPRESSED)
+        self.deciding.apply(work, rows[is_looked_at], models)
+
+    def _emit_dead_letters(self, work: WorkingSet) -> None:
+        for letter in work.decoded.dead_letters:
+            topic = self.topics.name(letter.record.role)
+            work.emit_at(dead_letter_record(letter, topic), letter.record)
+            work.count("dead_letters_total", str(letter.code))
+
+
+def _segments(work: WorkingSet) -> Iterator[tuple[Int64s, list[int]]]:
+    """Cut the batch after each run of erasures: (event rows before them, customers erased then)."""
+    decoded = work.decoded
+    cuts, places = np.unique(decoded.erasures.before_event, return_inverse=True)
+    start = 0
+    for number, cut in enumerate(cuts.tolist()):
+        yield np.arange(start, cut), decoded.erasures.customer[places == number].tolist()
+        start = cut
+    yield np.arange(start, len(decoded.events)), []
