@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 
 from consumer.adapters.columns import Block, Merged, block_of, merge
-from consumer.adapters.refusals import NUMBER_DIGITS_MAX, DecodeLimits, read_carefully
+from consumer.adapters.refusals import DecodeLimits, is_suspicious, least_suspicious_bytes, read_carefully
 from consumer.adapters.structs import READERS, Reader
 from consumer.decoded import DeadLetter, DecodedBatch, Erasures
 from consumer.features.event_columns import Int64s
@@ -153,9 +153,8 @@ def _doubtful(
     if not all(map(bytes.isascii, values)):
         doubtful |= {index for index, value in enumerate(values) if not _is_utf8(value)}
     sizes = np.fromiter(map(len, values), np.int64, len(values))
-    suspicious_bytes = min(2 * limits.nesting_max, NUMBER_DIGITS_MAX, limits.value_bytes_max)
-    long_values = np.flatnonzero(sizes >= suspicious_bytes).tolist()
-    doubtful |= {index for index in long_values if _is_suspicious(values[index], limits)}
+    long_values = np.flatnonzero(sizes >= least_suspicious_bytes(limits)).tolist()
+    doubtful |= {index for index in long_values if is_suspicious(values[index], limits)}
     if not _texts_are_plain(reader, read):
         readable = ((index, document) for index, document in enumerate(documents) if document is not None)
         doubtful |= {index for index, document in readable if not _texts_are_plain(reader, [document])}
@@ -168,12 +167,6 @@ def _is_utf8(value: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _is_suspicious(value: bytes, limits: DecodeLimits) -> bool:
-    """Return whether a long value may break a limit; a cheap test that errs on the side of care."""
-    is_deep = value.count(b"[") + value.count(b"{") > limits.nesting_max
-    return is_deep or len(value) > min(2 * NUMBER_DIGITS_MAX, limits.value_bytes_max)
 
 
 def _texts_are_plain(reader: Reader, documents: Sequence[Any]) -> bool:

@@ -112,6 +112,21 @@ def check_bytes(value: bytes, limits: DecodeLimits) -> None:
         )
 
 
+def least_suspicious_bytes(limits: DecodeLimits) -> int:
+    """Return the size in bytes below which a value cannot break a limit of `check_bytes`.
+
+    Each level of nesting needs two brackets, or it is no JSON.
+    """
+    return min(2 * limits.nesting_max, NUMBER_DIGITS_MAX, limits.value_bytes_max)
+
+
+def is_suspicious(value: bytes, limits: DecodeLimits) -> bool:
+    """Return whether a value may break a limit; cheap, and errs on the side of care."""
+    if len(value) > limits.value_bytes_max or value.count(b"[") + value.count(b"{") > limits.nesting_max:
+        return True
+    return len(value) >= NUMBER_DIGITS_MAX and _ENDLESS_NUMBER.search(value) is not None
+
+
 def _nesting(bare: bytes) -> int:
     """Return the deepest nesting of a value without its texts."""
     depth = deepest = 0
