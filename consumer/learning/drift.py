@@ -68,7 +68,7 @@ class DriftWatch:
             self._start_anew([])
             is_worse = mean > before
             self.detections += int(is_worse)
-            return is_worse
+            return bool(is_worse)
         if len(self.blocks) >= BLOCKS_MAX:
             self._start_anew(self.blocks[-BLOCKS_KEPT:])
         return False

@@ -40,8 +40,11 @@ RATE_MIN = 0.0005
 INTERCEPT_FACTOR = 5.0
 """The intercept learns this much faster: it has only one input, and the base rate is what is wrong first."""
 
-RESTART_STEPS = 200.0
+RESTART_STEPS = 200
 """After a drift the rate is what it was after this many examples."""
+
+ODDS_MAX = 30.0
+"""River's own limit: beyond it a probability is 0 or 1 to thirteen digits."""
 
 
 class FallingRate(optim.base.Scheduler):
@@ -62,6 +65,7 @@ class Evidence:
 
     examples, positives : from the stream; seed_examples, seed_positives : what the seed counts for
     weight_sum, weight_square_sum : of the importance weights, for the effective sample size
+    purchase_answers, purchases : among accepted offers, those whose purchase is settled, and bought
     """
 
     examples: float = 0.0
@@ -70,6 +74,8 @@ class Evidence:
     seed_positives: float = 0.0
     weight_sum: float = 0.0
     weight_square_sum: float = 0.0
+    purchase_answers: float = 0.0
+    purchases: float = 0.0
 
     def after(self, label: int, weight: float) -> Evidence:
         """Return the evidence with one more example, or one less if its weight is negative."""
@@ -81,6 +87,23 @@ class Evidence:
             weight_sum=self.weight_sum + weight,
             weight_square_sum=self.weight_square_sum + sign * weight * weight,
         )
+
+    def after_purchase(self, label: int, weight: float) -> Evidence:
+        """Return the evidence with one more accepted offer that was bought or not, or one less."""
+        sign = math.copysign(1.0, weight)
+        return replace(
+            self,
+            purchase_answers=self.purchase_answers + sign,
+            purchases=self.purchases + sign * label,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model said before it learned the answer: log-odds, and the calibrated probability."""
+
+    log_odds: float
+    p_accept: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +158,8 @@ class OnlineModel:
         """Return River's P(accept given offered), before calibration; changes nothing."""
         return float(self._river.predict_proba_one(self._named(inputs))[True])
 
-    def calibrated_one(self, log_odds: float) -> float:
-        """Return the calibrated probability for log-odds of this model."""
-        calibration = self.state.calibration
-        return 1.0 / (1.0 + math.exp(-_bounded(calibration.slope * log_odds + calibration.offset)))
-
-    def learn_one(self, inputs: Floats, label: int, *, weight: float) -> float:
-        """Learn one example; return the log-odds that the model gave it before.
+    def learn_one(self, inputs: Floats, label: int, *, weight: float) -> Prediction:
+        """Learn one example; return what the model said of it before.
 
         Parameters
         ----------
@@ -159,12 +177,16 @@ class OnlineModel:
             calibration=learn_calibration(state.calibration, log_odds, label=label, weight=weight),
             evidence=state.evidence.after(label, weight),
         )
-        return log_odds
+        return Prediction(log_odds, _calibrated(state.calibration, log_odds))
+
+    def note_purchase(self, label: int, *, weight: float) -> None:
+        """Count what became of an accepted offer; the model of acceptance does not change."""
+        self.state = replace(self.state, evidence=self.state.evidence.after_purchase(label, weight))
 
     def quicken(self) -> None:
         """Let the learning rate rise again: the world has changed (drift)."""
         optimizer = self._river.optimizer
-        optimizer.n_iterations = min(optimizer.n_iterations, int(RESTART_STEPS))
+        optimizer.n_iterations = min(optimizer.n_iterations, RESTART_STEPS)
 
     def snapshot(self) -> ModelState:
         """Return the state as plain values; `OnlineModel(names, snapshot)` continues bit for bit alike."""
@@ -181,8 +203,9 @@ class OnlineModel:
         return dict(zip(self.input_names, scaled(inputs, scaler.mean, scaler.sd).tolist(), strict=True))
 
 
-def _bounded(log_odds: float) -> float:
-    return min(max(log_odds, -30.0), 30.0)
+def _calibrated(calibration: Calibration, log_odds: float) -> float:
+    mapped = calibration.slope * log_odds + calibration.offset
+    return 1.0 / (1.0 + math.exp(-min(max(mapped, -ODDS_MAX), ODDS_MAX)))
 
 
 def _river_model(input_names: Sequence[str], state: ModelState) -> Any:
