@@ -96,7 +96,8 @@ def poisson_counts(draws: Floats, rates: Floats, *, most: int) -> Ints:
 def choose(draws: Floats, weights: Floats) -> Ints:
     """Return for each draw the index of the weight it falls on; the last axis holds the weights."""
     cumulated = np.cumsum(weights, axis=-1)
-    return (draws[..., None] * cumulated[..., -1:] >= cumulated[..., :-1]).sum(axis=-1)
+    chosen: Ints = (draws[..., None] * cumulated[..., -1:] >= cumulated[..., :-1]).sum(axis=-1)
+    return chosen
 
 
 def times_of_day_ms(draws: Floats, hour_weights: Sequence[float]) -> Ints:
@@ -109,7 +110,8 @@ def times_of_day_ms(draws: Floats, hour_weights: Sequence[float]) -> Ints:
     """
     cumulated = np.concatenate([[0.0], np.cumsum(hour_weights)])
     hours = np.interp(draws, cumulated / cumulated[-1], np.arange(_HOURS + 1.0))
-    return np.minimum((hours * HOUR_MS).astype(np.int64), DAY_MS - 1)
+    times: Ints = np.minimum((hours * HOUR_MS).astype(np.int64), DAY_MS - 1)
+    return times
 
 
 def sigmoid(logits: Floats) -> Floats:

@@ -93,7 +93,7 @@ class Population:
     @property
     def monthly_net_minor(self) -> Floats:
         """Monthly income after tax."""
-        return self.income_minor * (0.76 / 12.0)
+        return self.income_minor.astype(np.float64) * (0.76 / 12.0)
 
     @property
     def traits(self) -> Floats:

@@ -58,6 +58,7 @@ class Recorder:
         self._outcomes: Counter[str] = Counter()
         self._decisions: list[DecisionTruth] = []
         self._first_purchase = len(bank.purchases)
+        self.is_settled = True
         self.published_count = 0
         self.offers_count = 0
         self.offers_unknown = 0
@@ -126,6 +127,7 @@ class Recorder:
             customers_count=settings.customers,
             published={role: dict(sorted(fates.items())) for role, fates in sorted(self._published.items())},
             dead_letters_expected=_expected_dead_letters(self._published),
+            is_settled=self.is_settled,
             unpublished=dict(sorted(self._unpublished.items())),
             outcomes=dict(sorted(self._outcomes.items())),
             offers_count=self.offers_count,
@@ -156,7 +158,7 @@ def _beside(decision: DecisionSeen, p_accept: list[float], values: list[float]) 
     if decision.result == "offered":
         pairs = [(c.offer_id, c.channel) for c in candidates]
         done = (decision.offer_id, decision.channel)
-        chosen = pairs.index(done) if done in pairs else _NOTHING  # type: ignore[arg-type]
+        chosen = pairs.index(done) if done in pairs else _NOTHING
     best = max(range(len(values)), key=values.__getitem__, default=_NOTHING)
     return DecisionTruth(
         decision.decision_id,

@@ -131,7 +131,8 @@ class ResponseModel:
         costly = (wanted * self._facts.income_needed_minor).max(axis=1)
         too_dear = self._population.income_minor[rows] < costly
         risky = (costly > 0) & (self._population.credit_score[rows] < 560)
-        return -1.0 * too_dear - 0.8 * risky
+        step: Floats = -1.0 * too_dear - 0.8 * risky
+        return step
 
     def _liking_sign(self, day: Ints) -> Floats:
         sign = np.ones(day.shape)

@@ -9,52 +9,28 @@ offers are heard when they come, so only the bank's own records repeat.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 import msgspec
 
-from consumer.vocabulary.errors import Defect
-from consumer.vocabulary.time import DAY_MS, SECOND_MS
+from consumer.vocabulary.errors import Defect, Retryable
+from consumer.vocabulary.time import DAY_MS
 from producer_sim.bank import Bank
 from producer_sim.bus import Bus
 from producer_sim.history import days_of_history
 from producer_sim.outcomes import OfferSeen
+from producer_sim.pacing import Pacer
 from producer_sim.progress import Progress, ProgressCounts, silent
-from producer_sim.records import Outgoing
 from producer_sim.recorder import DecisionSeen, Recorder
-from producer_sim.settings import BankSettings, Pace
+from producer_sim.records import Outgoing
+from producer_sim.settings import BankSettings
 from producer_sim.truth import Truth
 
 _PUBLISH_AT_ONCE: Final = 20_000
 T = TypeVar("T")
 _read_offer: Final = msgspec.json.Decoder(OfferSeen).decode
 _read_decision: Final = msgspec.json.Decoder(DecisionSeen).decode
-
-
-@dataclass(slots=True)
-class Pacer:
-    """Holds a free run back to its speed; clock and sleep are given, so that tests need neither."""
-
-    pace: Pace
-    clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
-    _due_s: float | None = field(default=None, init=False)
-
-    def wait(self, bank_ms: int, records: int) -> None:
-        """Wait until `bank_ms` of bank time and `records` records may have passed since the last call."""
-        if self.pace.lockstep:
-            return
-        now_s = self.clock()
-        by_time = bank_ms / SECOND_MS / self.pace.speed_up if self.pace.speed_up else 0.0
-        by_count = records / self.pace.events_per_s if self.pace.events_per_s else 0.0
-        due_s = (now_s if self._due_s is None else self._due_s) + max(by_time, by_count)
-        # A run that fell behind does not hurry to catch up: that would be another load than asked for.
-        self._due_s = max(due_s, now_s)
-        if due_s > now_s:
-            self.sleep(due_s - now_s)
 
 
 def run(
@@ -126,7 +102,13 @@ class _Loop:
 
     def finish(self) -> None:
         """Wait for the scorers a last time, so that the truth holds all their decisions."""
-        self._bus.settle(self._settings.pace.settle_timeout_s)
+        pace = self._settings.pace
+        try:
+            self._bus.settle(pace.settle_timeout_s)
+        except Retryable:
+            if pace.lockstep:
+                raise
+            self.recorder.is_settled = False
         self._hear(self._settings.end_ms)
         self.recorder.note_unpublished(self._bank.drop_undelivered())
         self._report("done", self._settings.end_ms)

@@ -26,7 +26,7 @@ class Schedule:
         step_ms, buckets, least = self._step_ms, self._records, self._next
         for record in records:
             bucket = record.arrival_ms // step_ms
-            buckets[bucket if bucket > least else least].append(record)
+            buckets[max(bucket, least)].append(record)
 
     def put_effects(self, effects: Iterable[Effect]) -> None:
         """Add effects by time."""

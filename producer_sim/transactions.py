@@ -143,7 +143,9 @@ def _monthly(settings: BankSettings, population: Population, day: int) -> list[M
         everyone = ~population.deceased & ~minor
         saver = _holds(settings, population, "savings_account") & (population.balance_minor > 0)
         parts.append(_on(everyone, np.full(population.size, 490.0), "fee", minute=50))
-        parts.append(_on(saver & everyone, population.balance_minor * 0.0015, "interest", minute=55))
+        parts.append(
+            _on(saver & everyone, population.balance_minor.astype(np.float64) * 0.0015, "interest", minute=55)
+        )
     return parts
 
 

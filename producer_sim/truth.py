@@ -80,6 +80,8 @@ class Truth(msgspec.Struct, kw_only=True):
     ----------
     published : role → fate → number of records handed to the bus
     dead_letters_expected : role → error code → number of records that must become dead letters
+    is_settled : every decision on what was published is in here; only a free run that the scorers
+        could not follow within the time-out ends unsettled
     unpublished : fate → number of records still on their way when the run ended
     outcomes : kind → number of outcome records that offers led to (duplicates not counted)
     decisions_unknown : decisions with a customer or an offer that this bank does not know
@@ -95,6 +97,7 @@ class Truth(msgspec.Struct, kw_only=True):
     customers_count: int
     published: dict[str, dict[str, int]]
     dead_letters_expected: dict[str, dict[str, int]]
+    is_settled: bool
     unpublished: dict[str, int]
     outcomes: dict[str, int]
     offers_count: int
