@@ -149,18 +149,25 @@ class Attribution:
 
 def _move_contacts(work: WorkingSet, steps: Sequence[Step]) -> None:
     """Give contacts back that were not delivered, and take them again where delivery shows after all."""
-    for flag, move in ((Effect.RELEASE_CONTACT, release_contact), (Effect.RESTORE_CONTACT, note_contact)):
-        index = np.array([step.row for step in steps if step.effects & flag], dtype=np.int64)
-        if len(index):
-            rows = work.book.rows[index]
-            move(
-                work.records,
-                work.book.owner[index],
-                offer_key=rows["offer_key"],
-                channel=rows["channel"],
-                product=rows["product"],
-                at_ms=rows["decided_ms"],
-            )
+    released = _rows_with(steps, Effect.RELEASE_CONTACT)
+    if len(released):
+        rows, customers = work.book.rows[released], work.book.owner[released]
+        release_contact(work.records, customers, offer_key=rows["offer_key"], at_ms=rows["decided_ms"])
+    restored = _rows_with(steps, Effect.RESTORE_CONTACT)
+    if len(restored):
+        rows, customers = work.book.rows[restored], work.book.owner[restored]
+        note_contact(
+            work.records,
+            customers,
+            offer_key=rows["offer_key"],
+            channel=rows["channel"].astype(np.int64),
+            product=rows["product"].astype(np.int64),
+            at_ms=rows["decided_ms"],
+        )
+
+
+def _rows_with(steps: Sequence[Step], effect: Effect) -> Int64s:
+    return np.array([step.row for step in steps if step.effects & effect], dtype=np.int64)
 
 
 def outcomes_among(work: WorkingSet, events: Int64s) -> Int64s:

@@ -1,4 +1,4 @@
-"""From a triggering event to a decision: features, scores, policy, and the records of it.
+"""From triggering events to decisions: features, scores, policy, contacts, documents.
 
 Rules of this file: everything about many customers is columns; Python walks only over decisions that
 were made, to build their documents. A decision sees the record just after its triggering event, and
@@ -7,21 +7,168 @@ nothing later.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from consumer.features.catalogue import FeatureCatalogue
 from consumer.features.contacts import note_contact, note_decision
-from consumer.features.event_columns import Int64s
+from consumer.features.event_columns import Bools, Floats, Int64s
 from consumer.features.model_input import model_inputs_milli
+from consumer.features.profile import is_known, objects_to_profiling
+from consumer.features.traits import segment_of
 from consumer.features.values import feature_values
 from consumer.learning.labels import KEEP_CLOSED_MS
 from consumer.learning.open_decisions import Rows, empty_rows
-from consumer.pipeline.decision_documents import DecisionDocuments
-from consumer.pipeline.facts import facts_of
+from consumer.pipeline.budgets import budget_left, spend
+from consumer.pipeline.decision_documents import Decided, DecisionDocuments
+from consumer.pipeline.facts import Evidence, decision_names, facts_of
+from consumer.pipeline.outputs import OutputEncoder
 from consumer.pipeline.working_set import WorkingSet
-from consumer.policy.decide import Choices, decide
-from consumer.policy.triggers import opens_decision
+from consumer.policy.budgets import bank_day
+from consumer.policy.compiled import CompiledPolicy, is_trigger
+from consumer.policy.decide import decide
+from consumer.policy.facts import RESULTS
+from consumer.policy.triggers import is_decision_due
 from consumer.scoring.compiled import CompiledModels
+from consumer.vocabulary.reasons import Exclusion
+from consumer.vocabulary.time import DAY_MS
+
+PlaceSegment = Callable[[Floats], Int64s]
+"""Feature values → segment of customers that the laboratory has not placed; -1 for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """The decision stage, configured once."""
+
+    features: FeatureCatalogue
+    policy: CompiledPolicy
+    documents: DecisionDocuments
+    encoder: OutputEncoder
+    place_segment: PlaceSegment
+    n_partitions: int
+
+    def apply(self, work: WorkingSet, events: Int64s, models: CompiledModels) -> None:
+        """Decide where `events` (event rows, at most one a customer, just folded) are due triggers."""
+        due = events[self._is_due(work, events)]
+        if not len(due):
+            return
+        decided = self._decided(work, due, models)
+        note_decision(work.records, self._customers(work, due), work.decoded.events.event_time_ms[due])
+        self._make_offers(work, decided)
+        self._publish(work, decided)
+
+    def _is_due(self, work: WorkingSet, events: Int64s) -> Bools:
+        columns, policy = work.decoded.events, self.policy.policy
+        pulls = is_trigger(self.policy, columns.source[events], columns.kind[events])
+        return pulls & is_decision_due(
+            columns.event_time_ms[events],
+            work.records["last_decision_s"][self._customers(work, events)],
+            stream_time_ms=work.stream_time_ms[events],
+            gap_ms=policy.decision_gap_ms,
+            staleness_ms=policy.decision_staleness_ms,
+        )
+
+    def _decided(self, work: WorkingSet, events: Int64s, models: CompiledModels) -> Decided:
+        records = work.records[self._customers(work, events)]
+        values = feature_values(self.features, records)
+        segment = self._segment(records_segment=segment_of(records), values=values)
+        inputs_milli = model_inputs_milli(self.features, values, segment)
+        is_scored = is_known(records) & ~objects_to_profiling(work.records, self._customers(work, events))
+        p_accept = np.zeros((len(events), len(models.model_ids)))
+        p_accept[is_scored] = models.score(inputs_milli[is_scored]).p_accept
+        budget = budget_left(
+            self.policy,
+            work.extra,
+            partition=work.decoded.partition[events],
+            bank_day=bank_day(self.policy.policy.text, work.decoded.events.event_time_ms[events]),
+            n_partitions=self.n_partitions,
+        )
+        facts = facts_of(
+            work,
+            events,
+            features=self.features,
+            policy=self.policy,
+            models=models,
+            evidence=Evidence(values, p_accept),
+            budget=budget,
+        )
+        choices = decide(self.policy, facts)
+        spend(self.policy, work.extra, budget, choices.budget_reserved)
+        return Decided(
+            events=events,
+            names=decision_names(work, events),
+            choices=choices,
+            draw=facts.draw,
+            inputs_milli=inputs_milli,
+            is_scored=is_scored,
+            segment=np.where(is_scored, segment, -1),
+            models=models,
+        )
+
+    def _segment(self, *, records_segment: Int64s, values: Floats) -> Int64s:
+        """The laboratory's word first; a customer it has not seen is placed by the seed's centroids."""
+        if (records_segment >= 0).all():
+            return records_segment
+        return np.where(records_segment >= 0, records_segment, self.place_segment(values))
+
+    def _make_offers(self, work: WorkingSet, decided: Decided) -> None:
+        """Reserve the contact and open the decision of each offer that is sent."""
+        sent = np.flatnonzero(decided.choices.is_sent)
+        if not len(sent):
+            return
+        customers = self._customers(work, decided.events[sent])
+        rows = self._open_rows(work, decided, sent)
+        note_contact(
+            work.records,
+            customers,
+            offer_key=rows["offer_key"],
+            channel=rows["channel"].astype(np.int64),
+            product=rows["product"].astype(np.int64),
+            at_ms=rows["decided_ms"],
+        )
+        work.open(customers, rows)
+
+    def _open_rows(self, work: WorkingSet, decided: Decided, sent: Int64s) -> Rows:
+        choices, columns = decided.choices, work.decoded.events
+        chosen, events = choices.chosen[sent], decided.events[sent]
+        offers = [self.policy.catalogue.offers[column] for column in chosen.tolist()]
+        catalogue = self.policy.catalogue
+        rows = empty_rows(decided.inputs_milli.shape[1], len(sent))
+        rows["topic_code"] = columns.source[events]
+        rows["offset"] = work.decoded.offset[events]
+        rows["channel"] = choices.channel[sent, chosen]
+        rows["model"] = [catalogue.model_of_offer(offer) for offer in offers]
+        rows["product"] = [catalogue.product_index[offer.products[0]] for offer in offers]
+        rows["offer_key"] = [offer.offer_key for offer in offers]
+        rows["segment"] = decided.segment[sent]
+        rows["decided_ms"] = columns.event_time_ms[events]
+        rows["window_ms"] = [self.documents.window_ms(offer) for offer in offers]
+        rows["deadline_ms"] = rows["decided_ms"] + [offer.validity_days * DAY_MS for offer in offers]
+        rows["forget_ms"] = rows["deadline_ms"] + KEEP_CLOSED_MS
+        rows["logging_propensity"] = choices.logging_propensity[sent, chosen]
+        rows["p_accept"] = choices.p_accept[sent, chosen]
+        rows["inputs_milli"] = decided.inputs_milli[sent]
+        return rows
+
+    def _publish(self, work: WorkingSet, decided: Decided) -> None:
+        is_sent = decided.choices.is_sent.tolist()
+        for row, event in enumerate(decided.events.tolist()):
+            document = self.documents.decision(work, decided, row)
+            if is_sent[row]:
+                work.emit(self.encoder.offer(self.documents.offer(work, decided, row)), event)
+            work.emit(self.encoder.decision(document), event)
+        for code, result in enumerate(RESULTS):
+            work.count("decisions_total", result, int((decided.choices.result == code).sum()))
+        self._count_exclusions(work, decided)
+
+    def _count_exclusions(self, work: WorkingSet, decided: Decided) -> None:
+        codes, counts = np.unique(decided.choices.excluded, return_counts=True)
+        for code, amount in zip(codes.tolist(), counts.tolist(), strict=True):
+            work.count("exclusions_total" if code else "candidates_total", Exclusion(code).code, amount)
+
+    @staticmethod
+    def _customers(work: WorkingSet, events: Int64s) -> Int64s:
+        return work.decoded.events.customer[events]

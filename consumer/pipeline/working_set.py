@@ -13,12 +13,18 @@ import numpy as np
 
 from consumer.decoded import DecodedBatch
 from consumer.features.event_columns import Int64s
-from consumer.features.layout import Layout
-from consumer.features.record import Records, empty_records, pack, unpack
-from consumer.learning.open_decisions import Rows, empty_rows
+from consumer.features.layout import Layout, Records
+from consumer.features.record import empty_records, pack, unpack
+from consumer.learning.open_decisions import (
+    ROWS_MAX,
+    Rows,
+    empty_rows,
+    next_due_ms,
+    with_limit,
+    without_forgotten,
+)
 from consumer.learning.open_decisions import pack as pack_open
 from consumer.learning.open_decisions import unpack as unpack_open
-from consumer.learning.open_decisions import next_due_ms, with_limit, without_forgotten
 from consumer.pipeline.batch import BatchResult, LoadedBatch, PartitionProgress, SourcedOutput
 from consumer.pipeline.open_book import OpenBook
 from consumer.pipeline.stream_time import end_of_batch_ms, stream_times_ms
@@ -82,6 +88,19 @@ class WorkingSet:
         """Count something that happened; the runtime tells telemetry once a batch."""
         if amount:
             self.counts[name, label] += amount
+
+    def open(self, customers: Int64s, rows: Rows) -> None:
+        """Add decisions whose outcomes count from now on, and keep each customer within the limit."""
+        self.book.append(customers, rows)
+        owners, open_count = np.unique(self.book.owner, return_counts=True)
+        for owner in owners[open_count > ROWS_MAX].tolist():
+            self._limit(owner)
+
+    def _limit(self, owner: int) -> None:
+        kept, dropped = with_limit(self.book.rows[self.book.owner == owner])
+        self.book.remove_owner(owner)
+        self.book.append(np.full(len(kept), owner, dtype=np.int64), kept)
+        self.count("open_decisions_total", "dropped_over_limit", len(dropped))
 
     def erase(self, customer: int) -> None:
         """Forget a customer: record and open decisions become as if never seen."""

@@ -1,0 +1,80 @@
+"""Budgets of offers, as they stand on each partition and bank day.
+
+What was spent is kept with the partition's position, so it moves in the same atomic write as the
+contacts that spent it:
+
+    extra = {"budget:20731:gold_card_upgrade": 12.0}      12 offers made on bank day 20731
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from consumer.features.event_columns import Int64s
+from consumer.policy.budgets import NO_LIMIT, budgets_of_partition
+from consumer.policy.compiled import CompiledPolicy
+
+DAYS_KEPT = 3
+"""Bank days before the newest whose spending is remembered: later events of those days still count."""
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetLeft:
+    """What n decisions may still spend.
+
+    group : shape (n,), row of `left`
+    left : shape (groups, offers)
+    keys : (partition, bank day) of each group
+    """
+
+    group: Int64s
+    left: Int64s
+    keys: Sequence[tuple[int, int]]
+
+
+def budget_left(
+    policy: CompiledPolicy,
+    extra: dict[int, dict[str, float]],
+    *,
+    partition: Int64s,
+    bank_day: Int64s,
+    n_partitions: int,
+) -> BudgetLeft:
+    """Return the budgets that decisions on these partitions and bank days draw on."""
+    pairs, group = np.unique(np.stack([partition, bank_day]), axis=1, return_inverse=True)
+    keys = [(int(p), int(day)) for p, day in pairs.T.tolist()]
+    left = np.empty((len(keys), len(policy.catalogue.offers)), dtype=np.int64)
+    for row, (number, day) in enumerate(keys):
+        whole = budgets_of_partition(policy.policy.text, partition=number, n_partitions=n_partitions)
+        left[row] = whole - _spent(policy, extra[number], day)
+    return BudgetLeft(group.reshape(-1), left, keys)
+
+
+def spend(
+    policy: CompiledPolicy, extra: dict[int, dict[str, float]], budget: BudgetLeft, reserved: Int64s
+) -> None:
+    """Note what the decisions took; days that nobody can ask for any more are forgotten."""
+    for row, (partition, day) in enumerate(budget.keys):
+        for offer in np.flatnonzero((reserved[row] > 0) & (budget.left[row] < NO_LIMIT // 2)).tolist():
+            key = _key(day, policy.catalogue.offers[offer].offer_id)
+            extra[partition][key] = extra[partition].get(key, 0.0) + float(reserved[row, offer])
+        for key in [key for key in extra[partition] if _is_old(key, day)]:
+            del extra[partition][key]
+
+
+def _spent(policy: CompiledPolicy, extra: dict[str, float], day: int) -> Int64s:
+    return np.array(
+        [extra.get(_key(day, offer.offer_id), 0.0) for offer in policy.catalogue.offers], dtype=np.int64
+    )
+
+
+def _key(day: int, offer_id: str) -> str:
+    return f"budget:{day}:{offer_id}"
+
+
+def _is_old(key: str, day: int) -> bool:
+    name, _, rest = key.partition(":")
+    return name == "budget" and int(rest.partition(":")[0]) < day - DAYS_KEPT

@@ -1,0 +1,128 @@
+"""What the policy is told about each customer at a trigger: columns out of records, features and scores.
+
+Rules of this file: translation only. The stages do not know each other; this is where one's words
+become another's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from consumer.features.catalogue import FeatureCatalogue
+from consumer.features.event_columns import NO_DAY, EventSource, Int64s, ProfileColumns
+from consumer.features.layout import Records
+from consumer.features.profile import consents, is_known, profile_of
+from consumer.pipeline.budgets import BudgetLeft
+from consumer.pipeline.working_set import WorkingSet
+from consumer.policy.compiled import CompiledPolicy
+from consumer.policy.draws import salted_draws
+from consumer.policy.facts import Codes, Facts, Floats
+from consumer.scoring.compiled import CompiledModels
+from consumer.vocabulary.ids import decision_id
+from consumer.vocabulary.time import DAY_MS, YEAR_DAYS
+from consumer.vocabulary.topics import INPUT_ROLES
+from consumer.vocabulary.words import CHANNELS
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the models and features say about n decisions.
+
+    values : shape (n, n_features), raw features
+    p_accept : shape (n, P); the prior where a customer may not be scored
+    """
+
+    values: Floats
+    p_accept: Floats
+
+
+def facts_of(
+    work: WorkingSet,
+    events: Int64s,
+    *,
+    features: FeatureCatalogue,
+    policy: CompiledPolicy,
+    models: CompiledModels,
+    evidence: Evidence,
+    budget: BudgetLeft,
+) -> Facts:
+    """Return the facts of the decisions that `events` (event rows) open."""
+    columns = work.decoded.events
+    customers = columns.customer[events]
+    records = work.records[customers]
+    profile = profile_of(records)
+    at_ms = columns.event_time_ms[events]
+    return Facts(
+        customer_ids=[work.loaded.customer_ids[row] for row in customers.tolist()],
+        at_ms=at_ms,
+        is_known=is_known(records),
+        consents=consents(records),
+        is_deceased=profile.is_deceased,
+        age_years=_age_years(profile, at_ms),
+        kyc_status=profile.kyc_status,
+        aml_status=profile.aml_status,
+        is_vulnerable=profile.is_vulnerable,
+        holdings=profile.holdings,
+        fields=_fields(features, evidence.values, profile),
+        contact_s=records["contact_s"],
+        contact_offer=records["contact_offer"],
+        contact_channel=records["contact_channel"],
+        refused_s=records["refused_s"],
+        trigger_source=columns.source[events],
+        trigger_kind=columns.kind[events],
+        trigger_product=columns.product[events],
+        trigger_channel=_trigger_channel(columns.source[events], columns.channel[events]),
+        p_accept=evidence.p_accept,
+        evidence=models.evidence,
+        channel_preference=_channel_preference(features, evidence.values),
+        draw=salted_draws(policy.policy.exploration_salt, decision_names(work, events)),
+        budget_group=budget.group,
+        budget_left=budget.left,
+    )
+
+
+def decision_names(work: WorkingSet, events: Int64s) -> list[str]:
+    """Return the id of the decision that each event opens."""
+    decoded = work.decoded
+    return [
+        decision_id(INPUT_ROLES[role], partition, offset)
+        for role, partition, offset in zip(
+            decoded.events.source[events].tolist(),
+            decoded.partition[events].tolist(),
+            decoded.offset[events].tolist(),
+            strict=True,
+        )
+    ]
+
+
+def _age_years(profile: ProfileColumns, at_ms: Int64s) -> Floats:
+    years = (at_ms // DAY_MS - profile.birth_day) / YEAR_DAYS
+    return np.where(profile.birth_day == NO_DAY, np.nan, years)
+
+
+def _fields(features: FeatureCatalogue, values: Floats, profile: ProfileColumns) -> dict[str, Codes]:
+    """Every feature by name, and the profile's own words as codes."""
+    fields: dict[str, Codes] = {name: values[:, place] for place, name in enumerate(features.names)}
+    fields |= {
+        "employment_status": profile.employment_status,
+        "region": profile.region,
+        "occupation": profile.occupation,
+    }
+    return fields
+
+
+def _trigger_channel(source: Codes, channel: Codes) -> Int64s:
+    is_there = source == EventSource.INTERACTION
+    return np.where(is_there, channel.astype(np.int64), -1)
+
+
+def _channel_preference(features: FeatureCatalogue, values: Floats) -> Floats:
+    """Return each channel's share of the customer's recent interactions, one added so that 0/0 is 0."""
+    places = [features.index[f"channel_{channel}"] for channel in CHANNELS]
+    counts = np.maximum(values[:, places], 0.0)
+    total = counts[:, 0].copy()
+    for place in range(1, len(CHANNELS)):
+        total += counts[:, place]
+    return counts / (total + 1.0)[:, None]
