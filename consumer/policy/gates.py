@@ -1,0 +1,60 @@
+"""Gates: customers to whom nothing at all is offered, and those to whom only retention is.
+
+What is not known closes the gate: no profile, no birth date, no KYC result means no offer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from consumer.policy.exclusions import note
+from consumer.policy.facts import MARKETING_BIT, PROFILING_BIT, Bools, Codes, Facts, UInt8s
+from consumer.policy.rules import Rule, compile_rule
+from consumer.policy.schema import PolicyText
+from consumer.vocabulary.reasons import Exclusion
+from consumer.vocabulary.words import AML_STATUSES, KYC_STATUSES
+
+_KYC_COMPLETE = KYC_STATUSES.index("complete")
+_AML_CLEAR = AML_STATUSES.index("clear")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GateTable:
+    """Compiled gates. `is_retention` : (O,)."""
+
+    adult_age_years: int
+    retention_only_when: tuple[Rule, ...]
+    is_retention: Bools
+
+
+def gate_table(text: PolicyText, *, trigger_names: tuple[str, ...]) -> GateTable:
+    """Return the gates of a policy."""
+    rules = tuple(compile_rule(rule, trigger_names=trigger_names) for rule in text.gates.retention_only_when)
+    is_retention = np.array([offer.kind == "retention" for offer in text.offers])
+    return GateTable(text.gates.adult_age_years, rules, is_retention)
+
+
+def closed_gates(table: GateTable, facts: Facts) -> UInt8s:
+    """Return the code of the gate that is closed to each customer, 0 where all are open; shape (n,)."""
+    consents = facts.consents
+    closed = np.zeros(len(facts), np.uint8)
+    note(closed, ~facts.is_known, Exclusion.UNKNOWN_CUSTOMER)
+    note(closed, (consents >> MARKETING_BIT) & 1 == 0, Exclusion.NO_MARKETING_CONSENT)
+    note(closed, (consents >> PROFILING_BIT) & 1 == 0, Exclusion.NO_PROFILING_CONSENT)
+    note(closed, facts.is_deceased, Exclusion.DECEASED)
+    note(closed, ~(facts.age_years >= table.adult_age_years), Exclusion.MINOR)
+    note(closed, facts.kyc_status != _KYC_COMPLETE, Exclusion.KYC_INCOMPLETE)
+    note(closed, facts.aml_status != _AML_CLEAR, Exclusion.AML_HOLD)
+    note(closed, facts.is_vulnerable, Exclusion.VULNERABLE)
+    return closed
+
+
+def is_retention_only(table: GateTable, fields: Mapping[str, Codes], n: int) -> Bools:
+    """Return which customers may only be asked to stay (any of the rules is met); shape (n,)."""
+    only = np.zeros(n, np.bool_)
+    for rule in table.retention_only_when:
+        only |= rule.met(fields)
+    return only
