@@ -94,6 +94,7 @@ def real_kafka(
         _format_storage([java, *_SHORT_LIVED_JVM, "-cp", classpath], properties)
     service = Service(
         name="Kafka",
+        port=broker_port,
         command=(java, "-Xmx512m", "-Dlog4j2.level=WARN", "-cp", classpath, "kafka.Kafka", str(properties)),
         log_file=data_dir / "broker.log",
         is_ready=lambda: _answers(broker_port),

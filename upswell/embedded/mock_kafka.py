@@ -1,7 +1,9 @@
 """librdkafka's mock cluster in a process of its own: Kafka's protocol without Kafka, for the demo.
 
 It starts at once and needs no Java, but keeps only about 5 MB a partition, shows aborted
-transactions and not the offsets sent in them: it proves nothing about delivery.
+transactions and not the offsets sent in them: it proves nothing about delivery. The first
+members of a group get their partitions at once; every later change in the group takes the members'
+`session.timeout.ms` less a second, so clients of the mock set that to a few seconds.
 
 The process prints one line of JSON with its bootstrap servers and lives until its standard input
 ends or it is told to stop, so it never outlives the program that started it.

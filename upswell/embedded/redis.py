@@ -16,7 +16,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from consumer.vocabulary.errors import ConfigurationError
-from upswell.embedded.free_ports import LOOPBACK, free_port
+from upswell.embedded.free_ports import LOOPBACK, free_port, is_listening
 from upswell.embedded.service import Service
 
 # sun_path of a Unix socket address: 108 bytes on Linux, 104 on macOS, with the closing zero.
@@ -118,6 +118,7 @@ def real_redis(
     )
     service = Service(
         name="Redis",
+        port=port,
         command=command,
         log_file=data_dir / "redis.log",
         is_ready=lambda: _answers(port),
@@ -138,6 +139,9 @@ def _socket_path(data_dir: Path) -> Path:
 
 def _answers(port: int) -> bool:
     """Return whether the server answers and has finished loading its append-only file."""
+    # The client would retry a refused connection for seconds.
+    if not is_listening(port):
+        return False
     with Redis(host=LOOPBACK, port=port, socket_timeout=PING_TIMEOUT_S) as client:
         try:
             return bool(client.ping())

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from consumer.vocabulary.errors import ConfigurationError
+from upswell.embedded.free_ports import is_listening
 
 READY_CHECK_INTERVAL_S = 0.02
 LOG_TAIL_LINES = 15
@@ -31,6 +32,7 @@ class Service:
     Parameters
     ----------
     name : what a person calls it, for messages
+    port : where it listens; checked before each start, since another program there would answer for it
     command : program and arguments; the same for every start
     log_file : standard output and error of every start, appended
     is_ready : True once the service answers; called until then
@@ -40,6 +42,7 @@ class Service:
     """
 
     name: str
+    port: int
     command: tuple[str, ...]
     log_file: Path
     is_ready: Callable[[], bool]
@@ -67,10 +70,12 @@ class Service:
         Raises
         ------
         ConfigurationError
-            when it ends or stays silent; the text holds the end of its log
+            when its port is taken, or it ends or stays silent; the text holds the end of its log
         """
         if self.is_running:
             return
+        if is_listening(self.port):
+            raise ConfigurationError(f"{self.name} cannot start: another program listens on port {self.port}")
         self._leash = subprocess.Popen(
             [sys.executable, "-I", "-S", str(_LEASH), str(os.getpid()), str(self.log_file), *self.command],
             stdin=subprocess.PIPE,
