@@ -1,0 +1,269 @@
+"""The state store in Redis: one hash tag a partition, one atomic call a batch.
+
+All keys of a partition carry its tag, so they live in one slot of a Redis Cluster and on one node,
+where Redis applies and replicates them in order. For namespace `nbo.` and partition 17:
+
+    {nbo.17}:c:<customer id>   the customer's record
+    {nbo.17}:o:<customer id>   the customer's open decisions
+    {nbo.17}:due               sorted set: customer id by the earliest deadline of its open decisions
+    {nbo.17}:pos               hash: epoch, sequence, n_partitions, and the rest of the state as JSON
+    {nbo.17}:out               hash: sequence → outbox entry (MessagePack)
+    {nbo.}:layouts             hash: fingerprint → layout JSON
+
+A write is WATCH pos, read epoch and sequence, check them, MULTI, MSET …, EXEC: two round trips, and EXEC
+does nothing when another owner has touched `pos` in between. A script would do it in one, but runs
+slower than MSET by more than the round trip costs.
+
+Rules of this file: a record is bytes; only `pos` and the outbox are looked into.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from consumer.adapters.ownership import is_due, wrong_partition_count
+from consumer.adapters.redis_expiry import ExpirySweep
+from consumer.adapters.redis_nodes import RedisNodes, Reply
+from consumer.adapters.resp import interleaved, packed
+from consumer.ports import LoadedCustomers, OutboxEntry, PartitionState, PartitionWrite
+from consumer.vocabulary.errors import ConfigurationError, Defect, Fenced
+
+_MULTI: Final = packed([b"MULTI"])
+_EXEC: Final = packed([b"EXEC"])
+_CHECKED: Final = (b"epoch", b"sequence")
+
+
+class _Rest(msgspec.Struct):
+    """The part of a partition's state that nothing is checked against."""
+
+    positions: dict[str, int] = {}
+    stream_time_ms: int = 0
+    extra: dict[str, float] = {}
+
+
+class RedisStore:
+    """A `StateStore` over Redis or Redis Cluster.
+
+    Parameters
+    ----------
+    url : see `RedisNodes`
+    namespace : put before the partition in every tag, so that several services share one Redis; end it
+        with a sign of your own, such as a point
+
+    Raises
+    ------
+    ConfigurationError : URL or namespace is not of this form; nothing is connected yet, see `check`
+    """
+
+    def __init__(self, url: str, *, namespace: str = "") -> None:
+        if not re.fullmatch(r"[A-Za-z0-9._-]*", namespace):
+            raise ConfigurationError(
+                f"The Redis namespace {namespace} has signs other than letters, digits and ._-"
+            )
+        self._nodes = RedisNodes(url)
+        self._namespace = namespace.encode()
+        self._layouts_key = b"{%b}:layouts" % self._namespace
+        # Which outbox entries exist: known from the takeover on, since only the owner writes them.
+        self._outbox_sequences: dict[int, list[int]] = {}
+        self._expiry = ExpirySweep(self._nodes, b"{%b*}:c:*" % self._namespace)
+
+    def check(self) -> None:
+        """Make sure at start that Redis answers and keeps what it is given.
+
+        Raises
+        ------
+        ConfigurationError : with one sentence for the person who starts the service
+        """
+        self._nodes.check()
+
+    # ------------------------------------------------------------ ownership
+
+    def take_over(self, partition: int, *, n_partitions: int) -> tuple[PartitionState, list[OutboxEntry]]:
+        """Raise the epoch, then return state and outbox."""
+        keys = _Keys(self._namespace, partition)
+        (stored_count,) = self._exchange(keys, [packed([b"HGET", keys.pos, b"n_partitions"])])
+        if stored_count is not None and int(stored_count) != n_partitions:
+            raise ConfigurationError(wrong_partition_count(partition, int(stored_count), n_partitions))
+        replies = self._exchange(
+            keys,
+            [
+                _MULTI,
+                packed([b"HINCRBY", keys.pos, b"epoch", b"1"]),
+                packed([b"HSETNX", keys.pos, b"n_partitions", b"%d" % n_partitions]),
+                packed([b"HGETALL", keys.pos]),
+                packed([b"HGETALL", keys.out]),
+                _EXEC,
+            ],
+        )
+        _, _, pos, out = replies[-1]
+        outbox = sorted(
+            (msgspec.msgpack.decode(entry, type=OutboxEntry) for entry in out[1::2]),
+            key=lambda entry: entry.sequence,
+        )
+        self._outbox_sequences[partition] = [entry.sequence for entry in outbox]
+        return _state(partition, _pairs(pos)), outbox
+
+    # ------------------------------------------------------------ reading
+
+    def load(
+        self, partition: int, customer_ids: Sequence[str], *, with_open_decisions: Sequence[str]
+    ) -> LoadedCustomers:
+        """Fetch records and open decisions with one MGET."""
+        keys = _Keys(self._namespace, partition)
+        words = [b"MGET", *keys.records(customer_ids), *keys.open_decisions(with_open_decisions)]
+        if len(words) == 1:
+            return LoadedCustomers([], [])
+        (values,) = self._exchange(keys, [packed(words)])
+        return LoadedCustomers(values[: len(customer_ids)], values[len(customer_ids) :])
+
+    def due(self, partition: int, until_ms: int, limit: int) -> list[tuple[str, int]]:
+        """Return the customers with the earliest deadlines up to `until_ms`."""
+        keys = _Keys(self._namespace, partition)
+        words = [b"ZRANGEBYSCORE", keys.due, b"-inf", b"%d" % until_ms, b"WITHSCORES", b"LIMIT", b"0"]
+        (reply,) = self._exchange(keys, [packed([*words, b"%d" % limit])])
+        return [
+            (customer_id.decode(), int(score))
+            for customer_id, score in zip(reply[::2], reply[1::2], strict=True)
+        ]
+
+    def read_customer(self, partition: int, customer_id: str) -> LoadedCustomers:
+        """Read one customer without owning its partition."""
+        return self.load(partition, [customer_id], with_open_decisions=[customer_id])
+
+    # ------------------------------------------------------------ writing
+
+    def write(self, change: PartitionWrite) -> None:
+        """Apply a change if epoch and sequence are the expected ones; a repeated change is applied once."""
+        keys = _Keys(self._namespace, change.expected.partition)
+        existing = self._outbox_sequences.setdefault(change.expected.partition, [])
+        dropped = [sequence for sequence in existing if sequence <= change.published_sequence]
+        with self._nodes.conversation(self._nodes.node_of(keys.pos)) as talk:
+            _, held = talk.say([packed([b"WATCH", keys.pos]), packed([b"HMGET", keys.pos, *_CHECKED])])
+            epoch, sequence = (int(number or 0) for number in held)
+            is_applied = not is_due(change, epoch=epoch, sequence=sequence)
+            commands = [] if is_applied else _commands(keys, change, dropped)
+            replies = talk.say([_MULTI, *commands, _EXEC])[-1]
+        _check_applied(change, replies)
+        new = [] if change.outbox is None else [change.after.sequence]
+        kept = [sequence for sequence in existing if sequence > change.published_sequence]
+        self._outbox_sequences[change.expected.partition] = kept + new
+        self._expiry.step_now_and_then()
+
+    # ------------------------------------------------------------ layouts
+
+    def layouts(self) -> dict[str, str]:
+        """Return fingerprint → layout JSON."""
+        (reply,) = self._exchange_at(self._layouts_key, [packed([b"HGETALL", self._layouts_key])])
+        return {name.decode(): layout.decode() for name, layout in _pairs(reply).items()}
+
+    def remember_layout(self, fingerprint: str, layout_json: str) -> None:
+        """Keep a layout."""
+        words = [b"HSET", self._layouts_key, fingerprint.encode(), layout_json.encode()]
+        self._exchange_at(self._layouts_key, [packed(words)])
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._nodes.close()
+
+    def _exchange(self, keys: _Keys, commands: Sequence[bytes]) -> list[Reply]:
+        return self._exchange_at(keys.pos, commands)
+
+    def _exchange_at(self, key: bytes, commands: Sequence[bytes]) -> list[Reply]:
+        with self._nodes.conversation(self._nodes.node_of(key)) as talk:
+            return talk.say(commands)
+
+
+class _Keys:
+    """The keys of one partition.
+
+    Examples
+    --------
+    >>> keys = _Keys(b"nbo.", 17)
+    >>> keys.records(["c-1"]), keys.due
+    ([b'{nbo.17}:c:c-1'], b'{nbo.17}:due')
+    """
+
+    def __init__(self, namespace: bytes, partition: int) -> None:
+        tag = b"{%b%d}" % (namespace, partition)
+        self.pos = tag + b":pos"
+        self.out = tag + b":out"
+        self.due = tag + b":due"
+        self._record = tag + b":c:"
+        self._open = tag + b":o:"
+
+    def records(self, customer_ids: Iterable[str]) -> list[bytes]:
+        return [self._record + customer_id.encode() for customer_id in customer_ids]
+
+    def open_decisions(self, customer_ids: Iterable[str]) -> list[bytes]:
+        return [self._open + customer_id.encode() for customer_id in customer_ids]
+
+
+def _check_applied(change: PartitionWrite, replies: list[Reply] | None) -> None:
+    """Raise when EXEC did nothing, or not all."""
+    if replies is None:
+        raise Fenced(f"partition {change.expected.partition} was taken over during the write")
+    faults = [str(reply) for reply in replies if isinstance(reply, Exception)]
+    if faults:
+        raise Defect(f"partition {change.expected.partition}: Redis applied a write in part: {faults[0]}")
+
+
+def _commands(keys: _Keys, change: PartitionWrite, dropped: Sequence[int]) -> list[bytes]:
+    """Return what goes between MULTI and EXEC."""
+    kept = {name: value for name, value in change.records.items() if value is not None}
+    kept_open = {name: value for name, value in change.open_decisions.items() if value is not None}
+    gone = keys.records(_deleted(change.records)) + keys.open_decisions(_deleted(change.open_decisions))
+    values = interleaved(keys.records(kept), kept.values())
+    values += interleaved(keys.open_decisions(kept_open), kept_open.values())
+    commands = [packed([b"HSET", keys.pos, *_state_words(change.after)])]
+    if values:
+        commands.append(packed([b"MSET", *values]))
+    if gone:
+        commands.append(packed([b"UNLINK", *gone]))
+    commands += _deadline_commands(keys, change.deadlines)
+    if dropped:
+        commands.append(packed([b"HDEL", keys.out, *(b"%d" % sequence for sequence in dropped)]))
+    if change.outbox is not None:
+        entry = msgspec.msgpack.encode(change.outbox)
+        commands.append(packed([b"HSET", keys.out, b"%d" % change.after.sequence, entry]))
+    return commands
+
+
+def _deadline_commands(keys: _Keys, deadlines: Mapping[str, int | None]) -> list[bytes]:
+    scores = [(b"%d" % at, name.encode()) for name, at in deadlines.items() if at is not None]
+    gone = [name.encode() for name in _deleted(deadlines)]
+    commands = []
+    if scores:
+        commands.append(packed([b"ZADD", keys.due, *(word for pair in scores for word in pair)]))
+    if gone:
+        commands.append(packed([b"ZREM", keys.due, *gone]))
+    return commands
+
+
+def _deleted(changes: Mapping[str, Any]) -> list[str]:
+    return [name for name, value in changes.items() if value is None]
+
+
+def _state_words(state: PartitionState) -> list[bytes]:
+    rest = _Rest(dict(state.positions), state.stream_time_ms, dict(state.extra))
+    numbers = (b"epoch", b"%d" % state.epoch, b"sequence", b"%d" % state.sequence)
+    return [*numbers, b"rest", msgspec.json.encode(rest)]
+
+
+def _state(partition: int, pos: Mapping[bytes, bytes]) -> PartitionState:
+    rest = msgspec.json.decode(pos.get(b"rest", b"{}"), type=_Rest)
+    return PartitionState(
+        partition=partition,
+        epoch=int(pos[b"epoch"]),
+        sequence=int(pos.get(b"sequence", 0)),
+        positions=rest.positions,
+        stream_time_ms=rest.stream_time_ms,
+        extra=rest.extra,
+    )
+
+
+def _pairs(reply: Sequence[bytes]) -> dict[bytes, bytes]:
+    return dict(zip(reply[::2], reply[1::2], strict=True))

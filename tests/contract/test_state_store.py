@@ -1,0 +1,216 @@
+"""One suite for every state store: in memory, on Redis, on a Redis Cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+
+from consumer.adapters.memory_store import MemoryStore
+from consumer.adapters.redis_store import RedisStore
+from consumer.ports import OutboxEntry, PartitionState, PartitionWrite, StateStore
+from consumer.vocabulary.errors import ConfigurationError, Fenced
+from consumer.vocabulary.log import OutputRecord
+
+N_PARTITIONS = 12
+OFFER = OutputRecord("offers", b"c-1", b'{"offer": 1}', 1_000, (("ce_id", b"transactions-3-7"),))
+
+OpenStore = Callable[[], StateStore]
+
+
+def _memory(_: pytest.FixtureRequest) -> Iterator[OpenStore]:
+    store = MemoryStore()
+    yield lambda: store
+
+
+def _redis(url: str) -> Iterator[OpenStore]:
+    opened = []
+
+    def open_store() -> StateStore:
+        opened.append(RedisStore(url, namespace="test."))
+        return opened[-1]
+
+    yield open_store
+    for store in opened:
+        store.close()
+
+
+def _single_redis(request: pytest.FixtureRequest) -> Iterator[OpenStore]:
+    yield from _redis(request.getfixturevalue("clean_redis").url)
+
+
+def _redis_cluster(request: pytest.FixtureRequest) -> Iterator[OpenStore]:
+    yield from _redis(request.getfixturevalue("clean_redis_cluster").url)
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(_memory, id="memory"),
+        pytest.param(_single_redis, id="redis", marks=(pytest.mark.redis, pytest.mark.xdist_group("services"))),
+        pytest.param(
+            _redis_cluster, id="redis_cluster", marks=(pytest.mark.redis, pytest.mark.xdist_group("services"))
+        ),
+    ]
+)
+def open_store(request: pytest.FixtureRequest) -> Iterator[OpenStore]:
+    """Opens one more store on the same data, as another process would."""
+    yield from request.param(request)
+
+
+@pytest.fixture
+def store(open_store: OpenStore) -> StateStore:
+    return open_store()
+
+
+def change_of(before: PartitionState, **changes: object) -> PartitionWrite:
+    """The next write of the owner of `before`, empty except for what is given."""
+    empty = PartitionWrite(
+        expected=before,
+        after=replace(before, sequence=before.sequence + 1),
+        records={},
+        open_decisions={},
+        deadlines={},
+        outbox=None,
+        published_sequence=0,
+    )
+    return replace(empty, **changes)  # type: ignore[arg-type]
+
+
+def taken(store: StateStore, partition: int = 3) -> PartitionState:
+    return store.take_over(partition, n_partitions=N_PARTITIONS)[0]
+
+
+def test_a_partition_that_nobody_had_starts_empty_at_epoch_1(store: StateStore) -> None:
+    state, outbox = store.take_over(3, n_partitions=N_PARTITIONS)
+    assert state == PartitionState(3, 1, 0, {}, 0, {})
+    assert outbox == []
+
+
+def test_what_was_written_is_read_back_in_the_order_asked_for(store: StateStore) -> None:
+    records = {"c-1": b"\x00\xff one", "c-2": b"", "c-3": b"three"}
+    store.write(change_of(taken(store), records=records, open_decisions={"c-2": b"pending"}))
+    loaded = store.load(3, ["c-3", "nobody", "c-1", "c-2"], with_open_decisions=["c-1", "c-2"])
+    assert list(loaded.records) == [b"three", None, b"\x00\xff one", b""]
+    assert list(loaded.open_decisions) == [None, b"pending"]
+
+
+def test_loading_nothing_gives_nothing(store: StateStore) -> None:
+    loaded = store.load(3, [], with_open_decisions=[])
+    assert (list(loaded.records), list(loaded.open_decisions)) == ([], [])
+
+
+def test_partitions_do_not_see_one_another(store: StateStore) -> None:
+    store.write(change_of(taken(store, 3), records={"c-1": b"three"}))
+    store.write(change_of(taken(store, 4), records={"c-1": b"four"}))
+    assert store.load(3, ["c-1"], with_open_decisions=[]).records == [b"three"]
+    assert store.read_customer(4, "c-1").records == [b"four"]
+
+
+def test_none_deletes_records_decisions_and_deadlines(store: StateStore) -> None:
+    state = taken(store)
+    first = change_of(state, records={"c-1": b"r"}, open_decisions={"c-1": b"o"}, deadlines={"c-1": 5})
+    store.write(first)
+    gone = {"c-1": None, "never-there": None}
+    store.write(change_of(first.after, records=gone, open_decisions=gone, deadlines=gone))
+    loaded = store.read_customer(3, "c-1")
+    assert (list(loaded.records), list(loaded.open_decisions)) == ([None], [None])
+    assert store.due(3, 10, 10) == []
+
+
+def test_deadlines_come_earliest_first_up_to_the_time_and_the_limit(store: StateStore) -> None:
+    late_ms = 32_000_000_000_001
+    deadlines = {"c-1": 30, "c-2": 10, "c-3": 20, "c-4": late_ms, "c-0": 20}
+    store.write(change_of(taken(store), deadlines=deadlines))
+    assert store.due(3, 9, 10) == []
+    assert store.due(3, 30, 10) == [("c-2", 10), ("c-0", 20), ("c-3", 20), ("c-1", 30)]
+    assert store.due(3, 30, 2) == [("c-2", 10), ("c-0", 20)]
+    assert store.due(3, late_ms, 10)[-1] == ("c-4", late_ms)
+    assert store.due(4, 30, 10) == []
+
+
+def test_a_moved_deadline_replaces_the_old_one(store: StateStore) -> None:
+    first = change_of(taken(store), deadlines={"c-1": 10})
+    store.write(first)
+    store.write(change_of(first.after, deadlines={"c-1": 99}))
+    assert store.due(3, 100, 10) == [("c-1", 99)]
+
+
+def test_the_next_owner_gets_position_clock_and_quotas(store: StateStore) -> None:
+    state = taken(store)
+    after = replace(
+        state, sequence=1, positions={"transactions": 8, "customers": 2}, stream_time_ms=77, extra={"o-1": 2.5}
+    )
+    store.write(change_of(state, after=after))
+    assert taken(store) == replace(after, epoch=2)
+
+
+def test_the_outbox_is_handed_to_the_next_owner_as_stored_and_in_order(store: StateStore) -> None:
+    state = taken(store)
+    entries = []
+    for _ in range(11):
+        sequence = state.sequence + 1
+        entries.append(OutboxEntry(sequence, (OFFER,) * (sequence % 3), {"transactions": sequence * 10}))
+        change = change_of(state, outbox=entries[-1])
+        store.write(change)
+        state = change.after
+    _, outbox = store.take_over(3, n_partitions=N_PARTITIONS)
+    assert outbox == entries
+
+
+def test_published_outbox_entries_are_dropped_by_the_next_write(open_store: OpenStore) -> None:
+    store = open_store()
+    first = change_of(taken(store), outbox=OutboxEntry(1, (OFFER,), {}))
+    second = change_of(first.after, outbox=OutboxEntry(2, (OFFER,), {}), published_sequence=0)
+    store.write(first)
+    store.write(second)
+    other = open_store()
+    state, outbox = other.take_over(3, n_partitions=N_PARTITIONS)
+    assert [entry.sequence for entry in outbox] == [1, 2]
+    other.write(change_of(state, outbox=OutboxEntry(3, (), {}), published_sequence=1))
+    assert [entry.sequence for entry in store.take_over(3, n_partitions=N_PARTITIONS)[1]] == [2, 3]
+
+
+def test_a_former_owner_writes_nothing(open_store: OpenStore) -> None:
+    former, present = open_store(), open_store()
+    stale = change_of(taken(former), records={"c-1": b"zombie"}, deadlines={"c-1": 1})
+    state = taken(present)
+    with pytest.raises(Fenced):
+        former.write(stale)
+    assert present.read_customer(3, "c-1").records == [None]
+    assert present.due(3, 10, 10) == []
+    present.write(change_of(state, records={"c-1": b"owner"}))
+    with pytest.raises(Fenced):
+        former.write(stale)
+    assert present.read_customer(3, "c-1").records == [b"owner"]
+
+
+def test_a_write_from_another_position_is_refused(store: StateStore) -> None:
+    state = taken(store)
+    store.write(change_of(state, records={"c-1": b"first"}))
+    with pytest.raises(Fenced):
+        store.write(change_of(replace(state, sequence=7), records={"c-1": b"from elsewhere"}))
+    assert store.read_customer(3, "c-1").records == [b"first"]
+
+
+def test_a_write_whose_answer_was_lost_is_applied_once(store: StateStore) -> None:
+    entry = OutboxEntry(1, (OFFER,), {"transactions": 1})
+    change = change_of(taken(store), records={"c-1": b"once"}, outbox=entry)
+    store.write(change)
+    store.write(change)
+    after = change_of(change.after, published_sequence=1)
+    store.write(after)
+    assert store.take_over(3, n_partitions=N_PARTITIONS)[1] == []
+
+
+def test_another_number_of_partitions_is_refused_with_both_numbers(store: StateStore) -> None:
+    taken(store)
+    with pytest.raises(ConfigurationError, match=r"12 partitions.*24"):
+        store.take_over(3, n_partitions=24)
+
+
+def test_layouts_are_remembered(open_store: OpenStore) -> None:
+    assert open_store().layouts() == {}
+    open_store().remember_layout("00ff", '{"a": 1}')
+    open_store().remember_layout("11ee", '{"b": "ä"}')
+    assert open_store().layouts() == {"00ff": '{"a": 1}', "11ee": '{"b": "ä"}'}
