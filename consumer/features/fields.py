@@ -63,6 +63,7 @@ def profile_fields(product_ids: Sequence[str]) -> tuple[Field, ...]:
 
 
 PROFILE_FIELD_NAMES: Final = tuple(field.name for field in profile_fields(()))
+RECENT_EVENT_FIELD_NAMES: Final = ("recent_keys", "recent_next")
 
 
 def record_fields(product_ids: Sequence[str]) -> tuple[Field, ...]:

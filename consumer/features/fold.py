@@ -22,7 +22,7 @@ from consumer.features.last_values import update_last_values
 from consumer.features.layout import Records
 from consumer.features.profile import objects_to_profiling, update_profiles
 from consumer.features.recent_events import is_duplicate, remember
-from consumer.features.tiles import TOO_OLD_LEVEL, Pieces, joined, level_of, level_starts, place, take_expired
+from consumer.features.tiles import Pieces, is_too_old, joined, level_starts, place, take_expired
 from consumer.features.traits import update_traits
 
 
@@ -89,7 +89,7 @@ def _judge(records: Records, events: EventColumns, rows: Int64s) -> UInt8s:
     customer, time_ms, source = events.customer[rows], events.event_time_ms[rows], events.source[rows]
     as_of_ms = np.maximum(records["as_of_ms"][customer], time_ms)
     is_activity = source >= EventSource.TRANSACTION
-    too_old = is_activity & (level_of(time_ms, level_starts(as_of_ms)) == TOO_OLD_LEVEL)
+    too_old = is_activity & is_too_old(time_ms, as_of_ms)
     duplicate = is_duplicate(records, customer, events.event_key[rows])
     suppressed = objects_to_profiling(records, customer) & (source != EventSource.PROFILE)
     verdict = np.where(too_old, Disposition.TOO_OLD, Disposition.APPLIED)

@@ -21,7 +21,7 @@ from consumer.features.event_columns import (
     Int64s,
     ProfileColumns,
 )
-from consumer.features.fields import PROFILE_FIELD_NAMES
+from consumer.features.fields import PROFILE_FIELD_NAMES, RECENT_EVENT_FIELD_NAMES
 from consumer.features.layout import Records
 
 _MARKETING: Final = 1 << CONSENT_BITS.index("marketing")
@@ -103,11 +103,14 @@ def update_profiles(records: Records, events: EventColumns, rows: Int64s) -> Non
 
 
 def _wipe(records: Records, customers: Int64s) -> None:
-    """Keep nothing but the profile; the time of the record becomes the profile's."""
+    """Keep nothing but the profile, and the hashes that stop a redelivery from bringing wiped events back.
+
+    The time of the record becomes the profile's, so not even the time of the last activity is left.
+    """
     if not len(customers):
         return
     kept = np.zeros(len(customers), dtype=records.dtype)
-    for name in PROFILE_FIELD_NAMES:
+    for name in (*PROFILE_FIELD_NAMES, *RECENT_EVENT_FIELD_NAMES):
         kept[name] = records[name][customers]
     kept["as_of_ms"] = kept["profile_ms"]
     records[customers] = kept

@@ -19,6 +19,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from consumer.features.event_columns import Int64s, UInt8s
 from consumer.features.layout import WORD_BYTES, Layout, Records
 from consumer.features.migration import migrated
 from consumer.features.tiles import clear_hidden_maxima
@@ -54,13 +55,17 @@ def pack(layout: Layout, records: Records) -> list[bytes]:
     words = np.ascontiguousarray(records).view("<u4").reshape(len(records), -1)
     is_stored = words != 0
     bitmap = np.packbits(is_stored, axis=1, bitorder="little")
-    body = words[is_stored].tobytes()
-    ends = (np.cumsum(is_stored.sum(axis=1)) * WORD_BYTES).tolist()
-    head = bytes.fromhex(layout.fingerprint)
+    bits, body = bitmap.tobytes(), words[is_stored].tobytes()
+    head, width = bytes.fromhex(layout.fingerprint), bitmap.shape[1]
+    ends = np.cumsum(_stored_bytes(bitmap)).tolist()
     starts = [0, *ends[:-1]]
-    return [
-        head + bits.tobytes() + body[start:end] for bits, start, end in zip(bitmap, starts, ends, strict=True)
-    ]
+    places = zip(range(0, len(bits), width), starts, ends, strict=True)
+    return [head + bits[bit : bit + width] + body[start:end] for bit, start, end in places]
+
+
+def _stored_bytes(bitmap: UInt8s) -> Int64s:
+    """Return the bytes that each record's stored words take."""
+    return np.asarray(np.bitwise_count(bitmap).sum(axis=1, dtype=np.int64) * WORD_BYTES)
 
 
 def unpack(layouts: Mapping[str, Layout], current: Layout, values: Sequence[bytes | None]) -> Records:
@@ -107,7 +112,7 @@ def _unpack_same_layout(layout: Layout, values: Sequence[bytes]) -> Records:
     bits = np.frombuffer(bitmaps, dtype=np.uint8).reshape(len(values), -1)
     is_stored = np.unpackbits(bits, axis=1, count=n_words, bitorder="little").view(np.bool_)
     lengths = np.fromiter(map(len, values), dtype=np.int64, count=len(values)) - body_at
-    if not np.array_equal(lengths, is_stored.sum(axis=1) * WORD_BYTES):
+    if not np.array_equal(lengths, _stored_bytes(bits)):
         raise Defect(f"a customer record of layout {layout.fingerprint} does not match its own bitmap")
     words: NDArray[np.uint32] = np.zeros((len(values), n_words), dtype="<u4")
     words[is_stored] = np.frombuffer(b"".join([value[body_at:] for value in values]), dtype="<u4")

@@ -131,6 +131,12 @@ def level_of(time_ms: Int64s, starts_ms: Int64s) -> Int64s:
     return np.asarray((time_ms[:, None] < starts_ms).sum(axis=1))
 
 
+def is_too_old(time_ms: Int64s, as_of_ms: Int64s) -> Bools:
+    """Return which events no ring reaches back to any more."""
+    longest = RINGS[-1]
+    return np.asarray(time_ms // longest.hop_ms < (as_of_ms - longest.window_ms) // longest.hop_ms)
+
+
 def take_expired(records: Records, customers: Int64s, before_ms: Int64s, starts_ms: Int64s) -> Pieces:
     """Clear the tiles that fall out of their ring and return their content.
 
@@ -247,25 +253,24 @@ def clear_hidden_maxima(records: Records) -> None:
 
     Any window that holds the older tile holds the newer one too, and tiles only ever merge with their
     neighbours in time, so no window can ever show the hidden value: clearing it changes no feature and
-    saves four stored bytes for most tiles. What is left falls from old to new like a staircase.
+    saves four stored bytes for most tiles. What is left rises from new to old like a staircase.
 
         newest → oldest   3  1  7  0  5  9      becomes      3  0  7  0  0  9
+
+    Most maxima are cleared already, so the few that are left are listed and sorted by age. Positive
+    floats order as their bits do: with the customer and direction in the bits above, one running
+    maximum over the whole list starts afresh with each customer and direction.
     """
-    rows = np.arange(len(records))[:, None]
-    order = _newest_first(records["as_of_ms"])
-    maxima = records["tile_max"].reshape(-1, 2, N_SLOTS)
-    for direction in (DEBIT, CREDIT):
-        sorted_maxima = maxima[:, direction][rows, order]
-        highest = np.maximum.accumulate(sorted_maxima, axis=1)
-        sorted_maxima[:, 1:][sorted_maxima[:, 1:] <= highest[:, :-1]] = 0
-        maxima[:, direction][rows, order] = sorted_maxima
-
-
-def _newest_first(as_of_ms: Int64s) -> Int64s:
-    """Return each record's slots from the newest tile to the oldest, shape (n, 81)."""
-    order = np.empty((len(as_of_ms), N_SLOTS), dtype=np.int64)
-    for level, ring in enumerate(RINGS):
-        first = _FIRST_SLOT[level]
-        position = as_of_ms // ring.hop_ms % ring.length
-        order[:, first : first + ring.length] = first + _AGES[level][position]
-    return order
+    maxima = records["tile_max"]
+    row, column = np.divmod(np.flatnonzero(maxima), N_COLUMNS)
+    direction, slot = np.divmod(column, N_SLOTS)
+    level = _LEVEL_OF_SLOT[slot]
+    newest = records["as_of_ms"][row] // _HOP_MS[level]
+    rank = _FIRST_SLOT[level] + (newest - _SLOT_IN_RING[slot]) % _LENGTH[level]
+    owner = row * 2 + direction
+    order = np.argsort(owner * N_SLOTS + rank)
+    row, column = row[order], column[order]
+    bits = maxima[row, column].view(np.int32).astype(np.int64)
+    steps = owner[order] << 32 | bits
+    hidden = np.flatnonzero(steps[1:] <= np.maximum.accumulate(steps)[:-1]) + 1
+    maxima[row[hidden], column[hidden]] = 0

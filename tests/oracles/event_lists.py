@@ -33,9 +33,7 @@ class Event:
 
 def transaction(time_ms: int, amount: int, *, key: int, customer: int = 0, **fields: int) -> Event:
     """Return a card payment, unless `kind`, `is_credit`, ... say otherwise; `kind` is a code."""
-    return Event(
-        EventSource.TRANSACTION, customer, time_ms, key, {"amount_minor": amount, **fields}
-    )
+    return Event(EventSource.TRANSACTION, customer, time_ms, key, {"amount_minor": amount, **fields})
 
 
 def salary(time_ms: int, amount: int, *, key: int, customer: int = 0) -> Event:
@@ -44,13 +42,17 @@ def salary(time_ms: int, amount: int, *, key: int, customer: int = 0) -> Event:
     return transaction(time_ms, amount, key=key, customer=customer, kind=kind, is_credit=1)
 
 
-def interaction(time_ms: int, kind: str, *, key: int, customer: int = 0, channel: str = "app", **fields: int) -> Event:
+def interaction(
+    time_ms: int, kind: str, *, key: int, customer: int = 0, channel: str = "app", **fields: int
+) -> Event:
     """Return an interaction."""
     codes = {"kind": INTERACTION_KINDS.index(kind), "channel": CHANNELS.index(channel)}
     return Event(EventSource.INTERACTION, customer, time_ms, key, codes | fields)
 
 
-def outcome(time_ms: int, kind: str, *, key: int, customer: int = 0, channel: str = "app", **fields: int) -> Event:
+def outcome(
+    time_ms: int, kind: str, *, key: int, customer: int = 0, channel: str = "app", **fields: int
+) -> Event:
     """Return an outcome of an offer."""
     codes = {"kind": OUTCOME_KINDS.index(kind), "channel": CHANNELS.index(channel)}
     return Event(EventSource.OUTCOME, customer, time_ms, key, codes | fields)
@@ -67,7 +69,13 @@ def traits(time_ms: int, *, key: int, customer: int = 0, **document: object) -> 
 
 
 _NEUTRAL = {"merchant_category": -1, "product": -1, "detail": -1}
-_TYPES = {"is_credit": bool, "has_balance": bool, "kind": np.uint8, "channel": np.uint8, "satisfaction": np.uint8}
+_TYPES = {
+    "is_credit": bool,
+    "has_balance": bool,
+    "kind": np.uint8,
+    "channel": np.uint8,
+    "satisfaction": np.uint8,
+}
 _FIELDS = (
     "kind",
     "channel",
@@ -106,7 +114,10 @@ def columns_of(events: Sequence[Event], n_products: int) -> EventColumns:
         rows = [row for row, event in enumerate(events) if event.source == source]
         detail[rows] = np.arange(len(rows))
     columns = {
-        name: np.array([event.fields.get(name, _NEUTRAL.get(name, 0)) for event in events], dtype=_TYPES.get(name, np.int64))
+        name: np.array(
+            [event.fields.get(name, _NEUTRAL.get(name, 0)) for event in events],
+            dtype=_TYPES.get(name, np.int64),
+        )
         for name in _FIELDS
     }
     return EventColumns(
@@ -137,7 +148,11 @@ def _traits_columns(documents: Sequence[dict[str, object]], n_products: int) -> 
     nothing = [np.nan] * n_products
     return TraitsColumns(
         segment=np.array([document.get("segment", -1) for document in documents], dtype=np.int64),
-        lifetime_value_minor=np.array([d.get("lifetime_value_minor", np.nan) for d in documents], dtype=np.float64),
+        lifetime_value_minor=np.array(
+            [d.get("lifetime_value_minor", np.nan) for d in documents], dtype=np.float64
+        ),
         churn_probability=np.array([d.get("churn_probability", np.nan) for d in documents], dtype=np.float64),
-        affinity=np.array([d.get("affinity", nothing) for d in documents], dtype=np.float64).reshape(-1, n_products),
+        affinity=np.array([d.get("affinity", nothing) for d in documents], dtype=np.float64).reshape(
+            -1, n_products
+        ),
     )
