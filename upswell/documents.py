@@ -11,6 +11,7 @@ import typer
 
 from consumer.vocabulary.dead_letters import dead_letters_page
 from consumer.vocabulary.schemas import schema_files
+from upswell.configuration_page import configuration_page
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -18,7 +19,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 def generated_documents() -> dict[str, str]:
     """Return path under `docs/` → text of every page and schema that this module generates."""
     schemas = {f"schemas/{name}": text for name, text in schema_files().items()}
-    return {**schemas, "dead-letters.md": dead_letters_page()}
+    return {**schemas, "dead-letters.md": dead_letters_page(), "configuration.md": configuration_page()}
 
 
 def write_documents(docs: Path = DOCS) -> None:
