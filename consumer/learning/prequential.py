@@ -88,7 +88,7 @@ def log_loss(p_accept: float, label: int) -> float:
     return -math.log(p if label else 1.0 - p)
 
 
-def tested(state: Prequential, p_accept: float, label: int) -> Prequential:
+def answered(state: Prequential, p_accept: float, label: int) -> Prequential:
     """Return the state after one more prediction met its answer.
 
     Parameters

@@ -6,7 +6,6 @@ reasons name the place and hold no personal data.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Container
 from dataclasses import dataclass
 from typing import Final
@@ -69,7 +68,8 @@ class ExampleReader:
                 DeadLetterCode.WRONG_SHAPE,
                 f"model_input.inputs_milli: {len(values)} numbers instead of {self.n_inputs}",
             )
-        if not math.isfinite(example.weight) or not 0.0 < abs(example.weight) <= WEIGHT_LIMIT:
+        # Written so that a NaN fails as well: it compares as false with everything.
+        if not 0.0 < abs(example.weight) <= WEIGHT_LIMIT:
             raise InvalidMessage(
                 DeadLetterCode.INVALID_NUMBER, f"weight: not a number between 0 and {WEIGHT_LIMIT} in size"
             )

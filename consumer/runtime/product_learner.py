@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from consumer.learning.drift import DriftWatch, drift_from_json
 from consumer.learning.prequential import (
     Prequential,
+    answered,
     log_loss,
     metrics_of,
     prequential_from_json,
-    tested,
 )
 from consumer.learning.weighting import effective_sample_size
 from consumer.scoring.online_model import ModelState, OnlineModel, initial_state
@@ -63,7 +63,7 @@ class ProductLearner:
         before = self.model.learn_one(inputs, example.label, weight=example.weight)
         if example.weight < 0.0:
             return False
-        self.test = tested(self.test, before.p_accept, example.label)
+        self.test = answered(self.test, before.p_accept, example.label)
         has_drifted = self.watch.update(log_loss(before.p_accept, example.label))
         if has_drifted:
             self.model.quicken()
