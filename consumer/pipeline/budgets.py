@@ -4,6 +4,11 @@ What was spent is kept with the partition's position, so it moves in the same at
 contacts that spent it:
 
     extra = {"budget:20731:gold_card_upgrade": 12.0}      12 offers made on bank day 20731
+
+A budget is the one thing that customers of a partition share, so the order of decisions matters when it
+runs out, and waves change that order. A batch is therefore cut where a budget could run out at the
+earliest: within a part there are at most as many triggers as pieces are left, so no decision of the
+part can find an empty budget, in whatever order they are made.
 """
 
 from __future__ import annotations
@@ -63,6 +68,21 @@ def spend(
             extra[partition][key] = extra[partition].get(key, 0.0) + float(reserved[row, offer])
         for key in [key for key in extra[partition] if _is_old(key, day)]:
             del extra[partition][key]
+
+
+def rows_within_budgets(budget: BudgetLeft) -> int:
+    """Return how many of n triggers, in order, surely find every budget as it stands now; at least 1.
+
+    Budgets that are spent already stay spent, so only those with something left can run out.
+    """
+    can_run_out = (budget.left > 0) & (budget.left < NO_LIMIT // 2)
+    least = np.where(can_run_out, budget.left, NO_LIMIT).min(axis=1, initial=NO_LIMIT)
+    order = np.argsort(budget.group, kind="stable")
+    grouped = budget.group[order]
+    turn = np.empty(len(order), dtype=np.int64)
+    turn[order] = np.arange(len(order)) - np.searchsorted(grouped, grouped, side="left")
+    too_late = np.flatnonzero(turn + 1 > least[budget.group])
+    return int(too_late[0]) if len(too_late) else len(budget.group)
 
 
 def _spent(policy: CompiledPolicy, extra: dict[str, float], day: int) -> Int64s:

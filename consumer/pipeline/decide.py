@@ -21,7 +21,7 @@ from consumer.features.traits import segment_of
 from consumer.features.values import feature_values
 from consumer.learning.labels import KEEP_CLOSED_MS
 from consumer.learning.open_decisions import Rows, empty_rows
-from consumer.pipeline.budgets import budget_left, spend
+from consumer.pipeline.budgets import BudgetLeft, budget_left, rows_within_budgets, spend
 from consumer.pipeline.decision_documents import Decided, DecisionDocuments
 from consumer.pipeline.facts import Evidence, decision_names, facts_of
 from consumer.pipeline.outputs import OutputEncoder
@@ -60,6 +60,30 @@ class Deciding:
         self._make_offers(work, decided)
         self._publish(work, decided)
 
+    def within_budgets(self, work: WorkingSet, events: Int64s) -> int:
+        """Return how many of `events` (rows in order) can be decided before a budget could run out."""
+        if not self._has_budgets:
+            return len(events)
+        columns = work.decoded.events
+        triggers = np.flatnonzero(is_trigger(self.policy, columns.source[events], columns.kind[events]))
+        if not len(triggers):
+            return len(events)
+        n_safe = rows_within_budgets(self._budget(work, events[triggers]))
+        return len(events) if n_safe == len(triggers) else int(triggers[n_safe])
+
+    @property
+    def _has_budgets(self) -> bool:
+        return any(offer.budget_per_day is not None for offer in self.policy.policy.text.offers)
+
+    def _budget(self, work: WorkingSet, events: Int64s) -> BudgetLeft:
+        return budget_left(
+            self.policy,
+            work.extra,
+            partition=work.decoded.partition[events],
+            bank_day=bank_day(self.policy.policy.text, work.decoded.events.event_time_ms[events]),
+            n_partitions=self.n_partitions,
+        )
+
     def _is_due(self, work: WorkingSet, events: Int64s) -> Bools:
         columns, policy = work.decoded.events, self.policy.policy
         pulls = is_trigger(self.policy, columns.source[events], columns.kind[events])
@@ -79,13 +103,7 @@ class Deciding:
         is_scored = is_known(records) & ~objects_to_profiling(work.records, self._customers(work, events))
         p_accept = np.zeros((len(events), len(models.model_ids)))
         p_accept[is_scored] = models.score(inputs_milli[is_scored]).p_accept
-        budget = budget_left(
-            self.policy,
-            work.extra,
-            partition=work.decoded.partition[events],
-            bank_day=bank_day(self.policy.policy.text, work.decoded.events.event_time_ms[events]),
-            n_partitions=self.n_partitions,
-        )
+        budget = self._budget(work, events)
         facts = facts_of(
             work,
             events,

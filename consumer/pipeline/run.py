@@ -1,5 +1,6 @@
 """One batch, start to end: fold each event, settle outcomes, decide at triggers, close what is over.
 
+    cut the batch where customers could meet (erasures, budgets about to run out), and in each part
     for each wave (the k-th event of every customer)
         outcomes find their open decision       attribute.py
         the events are folded into the records  features/fold.py
@@ -45,13 +46,22 @@ class Pipeline:
         """Return what a batch changes; `loaded` is used up (its columns are completed in place)."""
         work = open_working_set(loaded, self.forms)
         for rows, erased in _segments(work):
-            for wave in waves(work.decoded.events.customer[rows]):
-                self._wave(work, rows[wave], models)
+            for part in self._parts(work, rows):
+                for wave in waves(work.decoded.events.customer[part]):
+                    self._wave(work, part[wave], models)
             for customer in erased:
                 work.erase(customer)
         self.attribution.close_due(work)
         self._emit_dead_letters(work)
         return work.close()
+
+    def _parts(self, work: WorkingSet, rows: Int64s) -> Iterator[Int64s]:
+        """Cut rows where the order of decisions could matter; the next cut is made after a part is done."""
+        start = 0
+        while start < len(rows):
+            end = start + self.deciding.within_budgets(work, rows[start:])
+            yield rows[start:end]
+            start = end
 
     def _wave(self, work: WorkingSet, rows: Int64s, models: CompiledModels) -> None:
         """Process events of which no two belong to one customer."""

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.synthetic_events import Load, events, profiles
 from consumer.vocabulary.log import OutputRecord
-from tests.simulation.world import ALL_OUTPUTS, World, retail_bank
+from tests.simulation.world import ALL_OUTPUTS, World, retail_bank, with_budgets
 
 LOAD = Load(n_customers=60, n_events=1_200, days=40.0, seed=5)
 
@@ -148,3 +148,18 @@ def test_an_erased_customer_leaves_no_record_no_open_decision_and_no_deadline() 
         for kept in (partition.records, partition.open_decisions, partition.deadlines):
             assert "c-2" not in kept
     assert any("c-3" in partition.records for partition in world.store.partitions.values())
+
+
+def test_budgets_that_run_out_do_so_at_the_same_decision_however_the_stream_is_cut() -> None:
+    scarce = with_budgets(retail_bank(), per_day=3)
+    outputs, budget_spent = [], []
+    for batch_records in (5_000, 40, 1):
+        world = World(n_partitions=2, policy=scarce)
+        load = Load(n_customers=80, n_events=600, days=3.0, seed=3, trigger_share=0.5)
+        world.publish(profiles(load))
+        world.publish(events(load, products=scarce.catalogue.product_ids))
+        world.run(world.scorer("a", batch_records=batch_records))
+        outputs.append(world.outputs(*ALL_OUTPUTS))
+        budget_spent.append(world.telemetry.counts["exclusions_total", "budget_spent"])
+    assert outputs[0] == outputs[1] == outputs[2]
+    assert min(budget_spent) > 0

@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+import yaml
+
 from consumer.adapters.memory_group import MemoryGroup
 from consumer.adapters.memory_io import MemorySink, MemorySource, StepHook
 from consumer.adapters.memory_log import MemoryLog
 from consumer.adapters.memory_store import MemoryStore
 from consumer.adapters.partitioner import partition_of
 from consumer.assembly import Core, Seeds, assemble_core
-from consumer.policy.document import Policy, load_policy
+from consumer.policy.document import Policy, load_policy, parse_policy
 from consumer.runtime.scorer import Scorer, ScorerLimits, ScorerPorts
 from consumer.runtime.serving_models import ServingModels
 from consumer.vocabulary.log import OutputRecord
@@ -28,6 +30,15 @@ IDLE_STEPS = 3
 def retail_bank() -> Policy:
     """The policy that the project ships."""
     return load_policy(RETAIL_BANK)
+
+
+def with_budgets(policy: Policy, *, per_day: int) -> Policy:
+    """The same policy with a small budget on every offer and no caution towards young offers."""
+    data = policy.text.model_dump(mode="python", by_alias=True)
+    for offer in data["offers"]:
+        offer["budget_per_day"] = per_day
+    data["exploration"] |= {"young_share": 1.0, "no_offer_priority": 0.0001}
+    return parse_policy(yaml.safe_dump(data), source="budgets")
 
 
 class StillClock:
