@@ -82,8 +82,15 @@ def is_alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, check=False, text=True)
-    return not state.stdout.strip().startswith("Z") and state.stdout.strip() != ""
+    with contextlib.suppress(FileNotFoundError):
+        return state_and_parent(pid)[0] != "Z"
+    return not Path("/proc/self").exists()
+
+
+def state_and_parent(pid: int) -> tuple[str, int]:
+    """State letter and parent of a process, from Linux' /proc/PID/stat, where they follow the bracketed name."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return fields[0], int(fields[1])
 
 
 def require(service: str, request: pytest.FixtureRequest) -> None:
@@ -110,8 +117,6 @@ def test_no_service_is_left_behind_when_its_program_gets(
 @pytest.mark.skipif(sys.platform != "linux", reason="the parent-death signal exists on Linux only")
 def test_no_service_is_left_behind_when_its_leash_is_killed(tmp_path: Path) -> None:
     with program_with("redis", tmp_path) as (_, service_pid):
-        leash_pid = int(
-            Path(f"/proc/{service_pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1]
-        )
+        _, leash_pid = state_and_parent(service_pid)
         os.kill(leash_pid, signal.SIGKILL)
         assert is_gone_within(service_pid, WAIT_S)
