@@ -35,7 +35,7 @@ def note_contact(
     records["contact_offer"][rows, slot] = offer_key
     records["contact_channel"][rows, slot] = channel
     records["contact_product"][rows, slot] = product
-    _add_made(records, rows, channel, product, at_ms, sign=1)
+    _add_made(records, rows, +1, channel=channel, product=product, at_ms=at_ms)
 
 
 def release_contact(records: Records, rows: Int64s, *, offer_key: Int64s, at_ms: Int64s) -> None:
@@ -55,7 +55,7 @@ def release_contact(records: Records, rows: Int64s, *, offer_key: Int64s, at_ms:
     product = records["contact_product"][rows, slot].astype(np.int64)
     for name in ("contact_s", "contact_offer", "contact_channel", "contact_product"):
         records[name][rows, slot] = 0
-    _add_made(records, rows, channel, product, at_ms[found], sign=-1)
+    _add_made(records, rows, -1, channel=channel, product=product, at_ms=at_ms[found])
 
 
 def note_decision(records: Records, rows: Int64s, at_ms: Int64s) -> None:
@@ -64,10 +64,10 @@ def note_decision(records: Records, rows: Int64s, at_ms: Int64s) -> None:
 
 
 def _add_made(
-    records: Records, rows: Int64s, channel: Int64s, product: Int64s, at_ms: Int64s, *, sign: int
+    records: Records, rows: Int64s, count: int, *, channel: Int64s, product: Int64s, at_ms: Int64s
 ) -> None:
     columns = decayed_columns(records.dtype["refused_s"].shape[0])
-    unit = sign * weight_at(at_ms, records["as_of_ms"][rows])
+    unit = count * weight_at(at_ms, records["as_of_ms"][rows])
     sums = records["decayed"]
     for start, member in (("offers_made_channel", channel), ("offers_made_product", product)):
         column = columns.start[start] + member

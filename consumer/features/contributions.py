@@ -19,7 +19,7 @@ import numpy as np
 
 from consumer.features.decay import weight_at
 from consumer.features.decayed_columns import SALARY_CYCLES_DAYS, DecayedColumns
-from consumer.features.event_columns import EventColumns, EventSource, Floats, Int64s
+from consumer.features.event_columns import Bools, EventColumns, EventSource, Floats, Int64s
 from consumer.features.layout import Records
 from consumer.features.merchant_groups import NO_GROUP, merchant_group
 from consumer.vocabulary.time import DAY_MS
@@ -55,7 +55,7 @@ class Contribution:
 
 
 def add_contributions(
-    records: Records, events: EventColumns, rows: Int64s, as_of_ms: Int64s, columns: DecayedColumns
+    records: Records, events: EventColumns, rows: Int64s, *, as_of_ms: Int64s, columns: DecayedColumns
 ) -> None:
     """Add what the events at `rows` contribute to their customers' decayed sums.
 
@@ -106,7 +106,7 @@ def _of_transactions(events: EventColumns, rows: Int64s, columns: DecayedColumns
     yield from _of_salaries(events, rows[is_salary(events, rows)], columns)
 
 
-def is_salary(events: EventColumns, rows: Int64s) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def is_salary(events: EventColumns, rows: Int64s) -> Bools:
     """Return which of `rows`, all transactions, are salaries that came in."""
     return np.asarray((events.kind[rows] == SALARY) & events.is_credit[rows])
 
@@ -140,9 +140,7 @@ def _of_interactions(events: EventColumns, rows: Int64s, columns: DecayedColumns
     yield Contribution(rows, columns.start["kind"] + kind, ones)
     interest = _INTEREST_WEIGHTS[kind]
     asked = (interest > 0) & (events.product[rows] >= 0)
-    yield Contribution(
-        rows[asked], columns.start["interest"] + events.product[rows[asked]], interest[asked]
-    )
+    yield Contribution(rows[asked], columns.start["interest"] + events.product[rows[asked]], interest[asked])
     yield _at(rows[kind == _COMPLAINT], columns.start["complaints"])
     yield from _of_satisfaction(events, rows, columns)
 

@@ -44,7 +44,7 @@ _MAX_HALVINGS: Final = 200
 
 def landmarks(as_of_ms: Int64s) -> Int64s:
     """Return the landmark of each half-life as a number of half-lives since 1970, shape (n, 3)."""
-    return as_of_ms[:, None] // _HALF_LIFE_MS
+    return np.asarray(as_of_ms[:, None] // _HALF_LIFE_MS)
 
 
 def weight_at(time_ms: Int64s, as_of_ms: Int64s) -> Floats:
@@ -61,15 +61,15 @@ def weight_at(time_ms: Int64s, as_of_ms: Int64s) -> Floats:
 
     Examples
     --------
-    >>> weight_at(np.array([30 * DAY_MS]), np.array([30 * DAY_MS]))[0, 1]
+    >>> weight_at(np.array([30 * DAY_MS]), np.array([30 * DAY_MS]))[0, 1].item()
     1.0
     """
     half_lives = (time_ms[:, None] - landmarks(as_of_ms) * _HALF_LIFE_MS) / _HALF_LIFE_MS
-    return np.exp2(half_lives)
+    return np.asarray(np.exp2(half_lives))
 
 
 def move_landmarks(
-    records: Records, customers: Int64s, before_ms: Int64s, after_ms: Int64s, group: NDArray[np.intp]
+    records: Records, customers: Int64s, before_ms: Int64s, after_ms: Int64s, *, group: NDArray[np.intp]
 ) -> None:
     """Rescale the stored sums of customers whose time has passed a multiple of a half-life.
 

@@ -106,12 +106,10 @@ def _apply(records: Records, events: EventColumns, rows: Int64s, columns: Decaye
     after_ms = np.maximum(before_ms, time_ms)
     records["as_of_ms"][customer] = after_ms
     starts_ms = level_starts(after_ms)
-    pieces = joined(
-        take_expired(records, customer, before_ms, starts_ms), _arriving(events, rows)
-    )
+    pieces = joined(take_expired(records, customer, before_ms, starts_ms), _arriving(events, rows))
     place(records, customer, starts_ms, pieces)
-    move_landmarks(records, customer, before_ms, after_ms, columns.group)
-    add_contributions(records, events, rows, after_ms, columns)
+    move_landmarks(records, customer, before_ms, after_ms, group=columns.group)
+    add_contributions(records, events, rows, as_of_ms=after_ms, columns=columns)
     update_last_values(records, events, rows)
     update_traits(records, events, rows[source == EventSource.TRAITS])
     update_profiles(records, events, rows[source == EventSource.PROFILE])

@@ -36,13 +36,13 @@ def _of_transactions(records: Records, events: EventColumns, rows: Int64s) -> No
     if not len(rows):
         return
     _raise_to_time(records, "last_transaction_ms", events, rows)
-    _keep_latest(records, "balance", events, rows[events.has_balance[rows]], events.balance_minor)
-    _keep_latest(records, "salary", events, rows[is_salary(events, rows)], events.amount_minor)
+    _keep_latest(records, "balance", events, rows[events.has_balance[rows]], to=events.balance_minor)
+    _keep_latest(records, "salary", events, rows[is_salary(events, rows)], to=events.amount_minor)
 
 
-def _keep_latest(records: Records, name: str, events: EventColumns, rows: Int64s, values: Int64s) -> None:
+def _keep_latest(records: Records, name: str, events: EventColumns, rows: Int64s, *, to: Int64s) -> None:
     """Keep `<name>_minor` and `<name>_ms` of the largest event time."""
-    customer, time_ms, value = events.customer[rows], events.event_time_ms[rows], values[rows]
+    customer, time_ms, value = events.customer[rows], events.event_time_ms[rows], to[rows]
     held_ms, held = records[f"{name}_ms"], records[f"{name}_minor"]
     wins = (time_ms > held_ms[customer]) | ((time_ms == held_ms[customer]) & (value > held[customer]))
     held_ms[customer[wins]] = time_ms[wins]

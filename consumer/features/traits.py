@@ -30,8 +30,8 @@ def update_traits(records: Records, events: EventColumns, rows: Int64s) -> None:
     records["lifetime_value_minor"][customer] = np.where(has_value, value, 0.0)
     records["churn_probability"][customer] = np.where(has_churn, churn, 0.0)
     records["affinity"][customer] = np.nan_to_num(arrived.affinity[detail], nan=0.0)
-    records["traits_flags"][customer] = (
-        np.where(has_value, HAS_LIFETIME_VALUE, 0) | np.where(has_churn, HAS_CHURN_PROBABILITY, 0)
+    records["traits_flags"][customer] = np.where(has_value, HAS_LIFETIME_VALUE, 0) | np.where(
+        has_churn, HAS_CHURN_PROBABILITY, 0
     )
 
 

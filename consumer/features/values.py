@@ -17,7 +17,12 @@ from consumer.features import decay, tiles
 from consumer.features.catalogue import FeatureCatalogue
 from consumer.features.decayed_columns import OFFER_STEPS, DecayedColumns
 from consumer.features.event_columns import NO_DAY, Bools, Floats, Int64s
-from consumer.features.feature import NEVER_DAYS
+from consumer.features.feature import (
+    DEFAULT_AGE_YEARS,
+    DEFAULT_CREDIT_SCORE,
+    DEFAULT_SATISFACTION,
+    NEVER_DAYS,
+)
 from consumer.features.feature_table import BLOCKS
 from consumer.features.layout import Records
 from consumer.features.tiles import CREDIT, DEBIT, WINDOWS, WindowTotals
@@ -27,10 +32,6 @@ from consumer.vocabulary.words import EMPLOYMENT_STATUSES, INTERACTION_KINDS
 
 _DAYS_30: Final = WINDOWS.index("30d")
 _DAYS_90: Final = WINDOWS.index("90d")
-
-DEFAULT_AGE_YEARS: Final = 40.0
-DEFAULT_CREDIT_SCORE: Final = 600.0
-DEFAULT_SATISFACTION: Final = 3.0
 
 _ENGAGEMENT: Final = {
     "login": 0.5,
@@ -198,7 +199,7 @@ def _profile(state: _State) -> Floats:
 
 def _years_since(state: _State, name: str) -> Floats:
     day = state.records[name].astype(np.int64) + NO_DAY
-    return np.maximum(state.as_of_ms // DAY_MS - day, 0) / YEAR_DAYS
+    return np.asarray(np.maximum(state.as_of_ms // DAY_MS - day, 0) / YEAR_DAYS)
 
 
 def _traits(state: _State) -> Floats:
