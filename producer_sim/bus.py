@@ -61,19 +61,32 @@ def no_scorer(_records: Sequence[Placed]) -> Replies:
     return Replies()
 
 
-def partition_of(key: bytes, partitions: int) -> int:
-    """Return the partition of a key as librdkafka's default partitioner does."""
+def checksum_partition(key: bytes, partitions: int) -> int:
+    """Return a partition by the key's checksum: fast, and not the one that Kafka would choose."""
     return crc32(key) % partitions
 
 
 class MemoryBus:
-    """A bus in memory; `log` keeps everything that was published."""
+    """A bus in memory; `log` keeps everything that was published.
 
-    def __init__(self, scorer: Scorer = no_scorer, *, partitions: int = 4, keeps_log: bool = True) -> None:
+    Parameters
+    ----------
+    partitioner : key and number of partitions → partition; give Kafka's own where it must be the same
+    """
+
+    def __init__(
+        self,
+        scorer: Scorer = no_scorer,
+        *,
+        partitions: int = 4,
+        keeps_log: bool = True,
+        partitioner: Callable[[bytes, int], int] = checksum_partition,
+    ) -> None:
         self.log: list[Placed] = []
         self._scorer = scorer
         self._partitions = partitions
         self._keeps_log = keeps_log
+        self._partitioner = partitioner
         self._ends: dict[tuple[str, int], int] = defaultdict(int)
         self._unscored: list[Placed] = []
         self._replies = Replies()
@@ -81,7 +94,7 @@ class MemoryBus:
     def publish(self, records: Sequence[Outgoing]) -> None:
         """Append records to the log."""
         for record in records:
-            partition = partition_of(record.key, self._partitions)
+            partition = self._partitioner(record.key, self._partitions)
             place = (record.role, partition)
             self._unscored.append(Placed(partition, self._ends[place], record))
             self._ends[place] += 1

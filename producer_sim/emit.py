@@ -26,7 +26,7 @@ from confluent_kafka import (
     Producer,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined] # its stubs forget it
+from confluent_kafka.admin import AdminClient, OffsetSpec, TopicMetadata  # type: ignore[attr-defined] # its stubs forget it
 
 from consumer.vocabulary.errors import ConfigurationError, Defect, Retryable
 from consumer.vocabulary.topics import Topics
@@ -35,9 +35,11 @@ from producer_sim.records import Outgoing, cloud_event_headers
 _LOG: Final = logging.getLogger(__name__)
 _HEARD_ROLES: Final = ("offers", "decisions")
 _PUBLISHED_ROLES: Final = ("customers", "transactions", "interactions", "outcomes")
-_ANSWER_S: Final = 8.0
+_ANSWER_S: Final = 5.0
 """A broker that does not answer in this time is not there; a start must fail within 10 s."""
 
+_APPEAR_S: Final = 1.5
+_LEADERLESS_S: Final = 5.0
 _FLUSH_S: Final = 60.0
 _QUEUE_MESSAGES: Final = 200_000
 _POLL_LEAST_S: Final = 0.002
@@ -148,6 +150,7 @@ class _Writer:
             "linger.ms": 5,
             "compression.type": "lz4",
             "enable.idempotence": True,
+            "partitioner": "murmur2_random",  # as Kafka's own clients, whoever else writes to these topics
             "queue.buffering.max.messages": _QUEUE_MESSAGES,
             "delivery.report.only.error": True,
             **config,
@@ -270,16 +273,23 @@ class _Reader:
 
 
 def _partitions(admin: AdminClient, topics: Topics, servers: str, *, hears: bool) -> dict[str, list[Place]]:
-    roles = (*_PUBLISHED_ROLES, *(_HEARD_ROLES if hears else ()))
+    """Return the partitions of each topic; one made a moment ago may need a moment to be known."""
+    names = [topics.name(role) for role in (*_PUBLISHED_ROLES, *(_HEARD_ROLES if hears else ()))]
+    deadline = time.monotonic() + _APPEAR_S
+    known = _metadata(admin, servers)
+    while missing := [name for name in names if name not in known]:
+        if time.monotonic() > deadline:
+            raise ConfigurationError(f"Kafka at {servers} has no topic {', '.join(missing)}")
+        time.sleep(_POLL_MOST_S)
+        known = _metadata(admin, servers)
+    return {name: [(name, number) for number in sorted(known[name].partitions)] for name in names}
+
+
+def _metadata(admin: AdminClient, servers: str) -> dict[str, TopicMetadata]:
     try:
-        known = admin.list_topics(timeout=_ANSWER_S).topics
+        return admin.list_topics(timeout=_ANSWER_S).topics
     except KafkaException as error:
         raise ConfigurationError(f"no Kafka broker answers at {servers}: {error.args[0].str()}") from error
-    missing = [topics.name(role) for role in roles if topics.name(role) not in known]
-    if missing:
-        raise ConfigurationError(f"Kafka at {servers} has no topic {', '.join(missing)}")
-    names = [topics.name(role) for role in roles]
-    return {name: [(name, number) for number in sorted(known[name].partitions)] for name in names}
 
 
 def _ends(
@@ -287,13 +297,19 @@ def _ends(
     places: Sequence[Place],
     isolation: IsolationLevel = IsolationLevel.READ_UNCOMMITTED,
 ) -> dict[Place, int]:
+    """Return where partitions end, through a change of leader (as right after a topic was made)."""
     latest = OffsetSpec.latest()  # type: ignore[no-untyped-call] # has no annotations
     asked = {TopicPartition(topic, number): latest for topic, number in places}
-    try:
-        futures = admin.list_offsets(asked, isolation_level=isolation, request_timeout=_ANSWER_S)
-        return {(tp.topic, tp.partition): future.result().offset for tp, future in futures.items()}
-    except KafkaException as error:
-        raise Retryable(f"Kafka does not tell where its topics end: {error.args[0].str()}") from error
+    deadline = time.monotonic() + _LEADERLESS_S
+    while True:
+        try:
+            futures = admin.list_offsets(asked, isolation_level=isolation, request_timeout=_ANSWER_S)
+            return {(tp.topic, tp.partition): future.result().offset for tp, future in futures.items()}
+        except KafkaException as error:
+            if time.monotonic() > deadline:
+                reason = error.args[0].str()
+                raise Retryable(f"Kafka does not tell where its topics end: {reason}") from error
+            time.sleep(_POLL_MOST_S)
 
 
 def _open_transactions(admin: AdminClient, places: Sequence[Place]) -> dict[Place, str]:
