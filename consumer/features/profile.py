@@ -74,7 +74,10 @@ def profile_of(records: Records) -> ProfileColumns:
     columns = {name: records[name].astype(np.int64) - 1 for name in _PLUS_ONE}
     columns |= {name: records[name].astype(np.int64) for name in _AS_THEY_ARE}
     columns |= {name: records[name].astype(np.int64) + NO_DAY for name in _DAYS}
-    columns |= {name: np.where(records[name] == 0, -1, records[name]) for name in _MISSING_IS_MINUS_ONE}
+    columns |= {
+        name: np.where(records[name] > 0, records[name].astype(np.int64), -1)
+        for name in _MISSING_IS_MINUS_ONE
+    }
     return ProfileColumns(
         **columns, is_vulnerable=(flags & _IS_VULNERABLE) != 0, is_deceased=(flags & _IS_DECEASED) != 0
     )

@@ -93,7 +93,7 @@ def _money(state: _State) -> Floats:
     totals = state.totals
     count, total = totals.count.astype(np.float64), totals.sum_minor.astype(np.float64)
     by_aggregate = np.stack([total, count, _ratio(total, count, 0.0), totals.max_minor], axis=2)
-    return by_aggregate.reshape(len(state.records), -1)
+    return by_aggregate.reshape(len(state.records), 2 * 4 * len(WINDOWS))
 
 
 def _flow(state: _State) -> Floats:

@@ -76,7 +76,7 @@ _traits = st.fixed_dictionaries(
 def events(max_days: int, *, can_object: bool) -> st.SearchStrategy[Event]:
     """One event of any source; its key is 0 until `histories` numbers it."""
     consents = st.sampled_from([ALL_CONSENTS, WITHOUT_PROFILING]) if can_object else st.just(ALL_CONSENTS)
-    nothing = st.just({})
+    nothing: st.SearchStrategy[dict[str, object]] = st.just({})
 
     def of(source: EventSource, fields, document) -> st.SearchStrategy[Event]:  # type: ignore[no-untyped-def]
         customer = st.integers(0, N_CUSTOMERS - 1)

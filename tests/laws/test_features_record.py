@@ -1,0 +1,115 @@
+"""Laws of the stored form: nothing is lost, older layouts are read by name, damage is noticed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from consumer.features.catalogue import catalogue_for
+from consumer.features.fold import fold
+from consumer.features.layout import Records
+from consumer.features.record import empty_records, pack, unpack
+from consumer.features.tiles import clear_hidden_maxima
+from consumer.features.values import feature_values
+from consumer.vocabulary.errors import Defect
+from tests.oracles.event_histories import N_CUSTOMERS, PRODUCTS, histories
+from tests.oracles.event_lists import Event, columns_of, interaction, outcome, profile, transaction
+
+CATALOGUE = catalogue_for(PRODUCTS)
+LAYOUT = CATALOGUE.layout
+
+
+def folded(history: list[Event]) -> Records:
+    records = empty_records(LAYOUT, N_CUSTOMERS)
+    fold(CATALOGUE, records, columns_of(history, len(PRODUCTS)))
+    return records
+
+
+@given(st.integers(1, 5), st.integers(0, 10**6), st.sampled_from([0.0, 0.01, 0.3, 1.0]))
+def test_what_is_packed_is_unpacked_the_same_whatever_the_bytes(n: int, seed: int, density: float) -> None:
+    generator = np.random.default_rng(seed)
+    size = n * LAYOUT.dtype.itemsize
+    noise = generator.integers(0, 256, size, dtype=np.uint8) * (generator.random(size) < density)
+    records = np.frombuffer(noise.tobytes(), dtype=LAYOUT.dtype).copy()
+    records["tile_max"] = np.abs(np.nan_to_num(records["tile_max"], posinf=1.0, neginf=1.0))
+    records["as_of_ms"] = np.abs(records["as_of_ms"] >> 1)
+    again = unpack({}, LAYOUT, pack(LAYOUT, records))
+    assert again.tobytes() == records.tobytes()
+
+
+@given(histories())
+def test_clearing_hidden_maxima_changes_no_feature(history: list[Event]) -> None:
+    records = folded(history)
+    before = feature_values(CATALOGUE, records)
+    clear_hidden_maxima(records)
+    assert np.array_equal(before, feature_values(CATALOGUE, records))
+
+
+@given(histories(), st.integers(0, N_CUSTOMERS))
+def test_a_missing_value_is_a_customer_of_whom_nothing_is_known(history: list[Event], missing: int) -> None:
+    values: list[bytes | None] = list(pack(LAYOUT, folded(history)))
+    values.insert(missing, None)
+    records = unpack({}, LAYOUT, values)
+    assert records[missing] == empty_records(LAYOUT, 1)[0]
+    assert pack(LAYOUT, np.delete(records, missing)) == values[:missing] + values[missing + 1 :]
+
+
+@settings(max_examples=50)
+@given(histories(), st.permutations([*PRODUCTS, "car_loan"]))
+def test_a_record_of_an_older_layout_keeps_every_feature_that_has_kept_its_name(
+    history: list[Event], products: list[str]
+) -> None:
+    newer = catalogue_for(products)
+    records = folded(history)
+    stored = pack(LAYOUT, records)
+    migrated = unpack({LAYOUT.fingerprint: LAYOUT}, newer.layout, stored)
+    before, after = feature_values(CATALOGUE, records), feature_values(newer, migrated)
+    for name in CATALOGUE.names:
+        old, new = before[:, CATALOGUE.index[name]], after[:, newer.index[name]]
+        assert np.array_equal(old, new), name
+    assert not migrated["affinity"][:, newer.product_ids.index("car_loan")].any()
+
+
+def test_a_product_that_is_gone_takes_its_numbers_with_it() -> None:
+    day = 1_700_000_000_000
+    history = [
+        profile(day, key=1, holdings=0b111),
+        interaction(day, "product_view", key=2, product=1),
+        outcome(day, "rejected", key=3, product=2),
+    ]
+    smaller = catalogue_for(("credit_card_gold", "savings_account"))
+    [record, *_] = unpack({LAYOUT.fingerprint: LAYOUT}, smaller.layout, pack(LAYOUT, folded(history)))
+    assert record["holdings"] == 0b11
+    assert record["refused_s"].tolist() == [day // 1000, 0]
+    assert not record["decayed"][smaller.columns.block("interest")].any()
+
+
+def test_records_of_several_layouts_are_read_in_one_batch() -> None:
+    history = [transaction(1_700_000_000_000, 500, key=1)]
+    newer = catalogue_for(("mortgage", "savings_account"))
+    current = empty_records(newer.layout, 1)
+    current["balance_minor"] = 7
+    values = [None, pack(LAYOUT, folded(history))[0], pack(newer.layout, current)[0]]
+    records = unpack({LAYOUT.fingerprint: LAYOUT}, newer.layout, values)
+    assert records["tile_sum"].sum(axis=1).tolist() == [0, 500, 0]
+    assert records["balance_minor"].tolist() == [0, 0, 7]
+
+
+def test_a_record_of_a_layout_that_nobody_remembers_is_a_defect() -> None:
+    stored = pack(LAYOUT, empty_records(LAYOUT, 1))
+    with pytest.raises(Defect, match=f"unknown layout {LAYOUT.fingerprint}"):
+        unpack({}, catalogue_for(("mortgage",)).layout, stored)
+
+
+@pytest.mark.parametrize("damage", [slice(0, 8), slice(0, 20), slice(0, -4), slice(0, -1)])
+def test_a_damaged_record_is_a_defect(damage: slice) -> None:
+    [stored, *_] = pack(LAYOUT, folded([transaction(1_700_000_000_000, 500, key=1)]))
+    with pytest.raises(Defect, match=r"cut short|does not match"):
+        unpack({}, LAYOUT, [stored[damage]])
+
+
+def test_no_records_are_packed_and_unpacked_as_none() -> None:
+    assert pack(LAYOUT, empty_records(LAYOUT, 0)) == []
+    assert len(unpack({}, LAYOUT, [])) == 0
