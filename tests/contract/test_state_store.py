@@ -47,7 +47,9 @@ def _redis_cluster(request: pytest.FixtureRequest) -> Iterator[OpenStore]:
 @pytest.fixture(
     params=[
         pytest.param(_memory, id="memory"),
-        pytest.param(_single_redis, id="redis", marks=(pytest.mark.redis, pytest.mark.xdist_group("services"))),
+        pytest.param(
+            _single_redis, id="redis", marks=(pytest.mark.redis, pytest.mark.xdist_group("services"))
+        ),
         pytest.param(
             _redis_cluster, id="redis_cluster", marks=(pytest.mark.redis, pytest.mark.xdist_group("services"))
         ),
@@ -139,7 +141,11 @@ def test_a_moved_deadline_replaces_the_old_one(store: StateStore) -> None:
 def test_the_next_owner_gets_position_clock_and_quotas(store: StateStore) -> None:
     state = taken(store)
     after = replace(
-        state, sequence=1, positions={"transactions": 8, "customers": 2}, stream_time_ms=77, extra={"o-1": 2.5}
+        state,
+        sequence=1,
+        positions={"transactions": 8, "customers": 2},
+        stream_time_ms=77,
+        extra={"o-1": 2.5},
     )
     store.write(change_of(state, after=after))
     assert taken(store) == replace(after, epoch=2)
