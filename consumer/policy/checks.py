@@ -199,7 +199,8 @@ def _offer(document: PolicyText, offer: OfferText, path: Path) -> Iterator[Fault
         if name not in triggers:
             yield Fault((*path, "context_weights", name), "is no trigger")
     yield from _offer_kind(offer, path)
-    yield from _affordability(document, offer, path)
+    if all(name in document.rule_sets for name in offer.rule_sets):
+        yield from _affordability(document, offer, path)
     yield from _offer_dates_and_creatives(document, offer, path)
 
 
@@ -232,7 +233,7 @@ def _affordability(document: PolicyText, offer: OfferText, path: Path) -> Iterat
     credit = [
         product.id for product in document.products if product.is_credit and product.id in offer.products
     ]
-    shared = [document.rule_sets[name].suitability for name in offer.rule_sets if name in document.rule_sets]
+    shared = [document.rule_sets[name].suitability for name in offer.rule_sets]
     if credit and offer.kind != "retention" and not offer.suitability and not any(shared):
         yield Fault(
             (*path, "suitability"), f"is missing: {credit[0]} is credit and needs an affordability rule"

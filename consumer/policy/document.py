@@ -23,8 +23,8 @@ from consumer.vocabulary.errors import ConfigurationError
 from consumer.vocabulary.products import Creative, Offer, OfferCatalogue, Product
 from consumer.vocabulary.time import HOUR_MS, MINUTE_MS
 
-POLICY_BYTES_MAX: Final = 1_048_576
-"""A policy is written and reviewed by people; a larger file is the wrong file."""
+POLICY_BYTES_MAX: Final = 262_144
+"""Fifteen times the retail bank's: people write and review policies; a larger file is the wrong file."""
 
 
 @dataclass(frozen=True, slots=True)

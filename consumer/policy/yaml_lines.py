@@ -39,6 +39,19 @@ class LocatedYaml:
         return 1
 
 
+class _PlainLoader(yaml.SafeLoader):
+    """Plain values only; refuses anchors and aliases where they stand."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Return the next node, as the parent class does."""
+        event = self.peek_event()  # type: ignore[no-untyped-call]  # its stub has no types
+        if getattr(event, "anchor", None):
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            raise YamlFault(line, "uses a YAML anchor; write the value out or use rule_sets")
+        node: yaml.Node | None = super().compose_node(parent, index)
+        return node
+
+
 def read_yaml(text: str) -> LocatedYaml:
     r"""Return the data of one YAML document with its lines.
 
@@ -54,9 +67,9 @@ def read_yaml(text: str) -> LocatedYaml:
     ({'a': [{'b': 1}]}, 2)
     """
     try:
-        _refuse_anchors(text)
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        loader = _PlainLoader(text)
+        root = loader.get_single_node()
+        data = loader.construct_document(root) if root is not None else None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
@@ -69,13 +82,6 @@ def read_yaml(text: str) -> LocatedYaml:
     except RecursionError as error:
         raise YamlFault(1, "is nested too deeply to be a policy") from error
     return LocatedYaml(data, dict(_lines(root, ())) if root is not None else {})
-
-
-def _refuse_anchors(text: str) -> None:
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            line = event.start_mark.line + 1 if event.start_mark else 1
-            raise YamlFault(line, "uses a YAML anchor; write the value out or use rule_sets")
 
 
 def _lines(node: yaml.Node, path: Path) -> Iterator[tuple[Path, int]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Protocol
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -10,6 +12,19 @@ from consumer.policy.facts import Facts
 from consumer.vocabulary.ids import stable_hash64
 from consumer.vocabulary.words import CHANNELS
 from tests.oracles.decision_facts import ALL_CONSENTS, NOON_MS, good_facts
+
+
+class Draws(Protocol):
+    """What is asked of a `numpy.random.Generator`; the golden test has a stand-in that never changes."""
+
+    def random(self, size: Any, /) -> np.ndarray: ...
+
+    def integers(self, low: int, high: int, size: Any, /) -> np.ndarray: ...
+
+    def normal(self, mean: float, spread: float, size: Any, /) -> np.ndarray: ...
+
+    def choice(self, values: Any, size: Any, /, *, p: Any = None) -> np.ndarray: ...
+
 
 NORTH = stable_hash64("North") & 0xFFFF_FFFF
 
@@ -27,9 +42,7 @@ def any_facts(draw: st.DrawFn, policy: CompiledPolicy, *, rows_max: int = 12) ->
     return facts_from(policy, n, generator=generator, odd=odd, start=draw(st.integers(0, 1_000)))
 
 
-def facts_from(
-    policy: CompiledPolicy, n: int, *, generator: np.random.Generator, odd: float, start: int = 0
-) -> Facts:
+def facts_from(policy: CompiledPolicy, n: int, *, generator: Draws, odd: float, start: int = 0) -> Facts:
     """Return n decisions; each property is unusual with probability `odd`."""
     catalogue = policy.catalogue
     n_offers, n_products = len(catalogue.offers), len(catalogue.products)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -30,7 +31,7 @@ from consumer.vocabulary.words import (
 
 DAY_MS = 86_400_000
 KINDS = {"transactions": TRANSACTION_KINDS, "interactions": INTERACTION_KINDS, "outcomes": OUTCOME_KINDS}
-COMPARE = {
+COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "at_least": operator.ge,
     "at_most": operator.le,
     "above": operator.gt,
@@ -50,6 +51,7 @@ class NaiveDecision:
         self.catalogue = policy.catalogue
         self.facts = facts
         self.row = row
+        self.channels = {str(name): settings for name, settings in policy.text.channels.items()}
         offset = timedelta(hours=2)  # of tests/golden/small_bank.yaml
         self.local = datetime.fromtimestamp(int(facts.at_ms[row]) / 1000, UTC).astimezone(timezone(offset))
         self.at_ms = int(facts.at_ms[row])
@@ -170,10 +172,10 @@ class NaiveDecision:
         code = CHANNELS.index(channel)
         here = int(self.facts.trigger_channel[self.row]) == code
         consented = bool(int(self.facts.consents[self.row]) >> (2 + code) & 1)
-        return consented and (here or not self.text.channels[channel].is_inbound_only)
+        return consented and (here or not self.channels[channel].is_inbound_only)
 
     def _is_quiet(self, channel: str) -> bool:
-        settings = self.text.channels[channel]
+        settings = self.channels[channel]
         if f"{self.local:%A}".lower() in settings.quiet_days:
             return True
         if settings.quiet_hours is None:
