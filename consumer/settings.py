@@ -21,6 +21,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, FilePath, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
+from consumer.adapters.kafka_config import ClientConfig, client_config
 from consumer.vocabulary.errors import ConfigurationError
 
 PREFIX: Final = "UPSWELL_"
@@ -151,21 +152,25 @@ class Settings(BaseModel):
         """Consumer group of the learner."""
         return f"{self.group_id}-learner"
 
-    def kafka_client(self) -> dict[str, Any]:
-        """Return librdkafka's properties for the connection; holds secrets, so it is never logged."""
+    @property
+    def kafka_security(self) -> dict[str, str]:
+        """The security settings by the names of `adapters/kafka_config.py`; never logged, it holds secrets."""
         password, key_password = self.kafka_security_password, self.kafka_security_key_password
         wanted = {
-            "bootstrap.servers": self.kafka_bootstrap_servers,
-            "security.protocol": self.kafka_security_protocol,
-            "sasl.mechanism": self.kafka_security_sasl_mechanism,
-            "sasl.username": self.kafka_security_username,
-            "sasl.password": password.get_secret_value() if password else None,
-            "ssl.ca.location": self.kafka_security_ca_file,
-            "ssl.certificate.location": self.kafka_security_cert_file,
-            "ssl.key.location": self.kafka_security_key_file,
-            "ssl.key.password": key_password.get_secret_value() if key_password else None,
+            "protocol": self.kafka_security_protocol,
+            "ca_file": self.kafka_security_ca_file,
+            "certificate_file": self.kafka_security_cert_file,
+            "key_file": self.kafka_security_key_file,
+            "key_password": key_password.get_secret_value() if key_password else None,
+            "sasl_mechanism": self.kafka_security_sasl_mechanism,
+            "username": self.kafka_security_username,
+            "password": password.get_secret_value() if password else None,
         }
         return {name: str(value) for name, value in wanted.items() if value is not None}
+
+    def kafka_client(self) -> ClientConfig:
+        """Return what every Kafka client of this process is told; never logged, it holds secrets."""
+        return client_config(self.kafka_bootstrap_servers, security=self.kafka_security)
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,10 +140,24 @@ def test_no_secret_is_shown_printed_or_told_in_an_error() -> None:
     assert settings.kafka_client()["sasl.password"] == "s3cret"
 
 
-def test_the_client_is_told_only_what_is_set() -> None:
-    assert Settings().kafka_client() == {
-        "bootstrap.servers": "localhost:9092",
-        "security.protocol": "plaintext",
+def test_the_client_is_told_where_the_brokers_are_and_how_to_get_in(tmp_path: Path) -> None:
+    assert Settings().kafka_client()["bootstrap.servers"] == "localhost:9092"
+    (tmp_path / "ca.pem").touch()
+    (tmp_path / "client.pem").touch()
+    environment = {
+        "UPSWELL_KAFKA_SECURITY_PROTOCOL": "ssl",
+        "UPSWELL_KAFKA_SECURITY_CA_FILE": str(tmp_path / "ca.pem"),
+        "UPSWELL_KAFKA_SECURITY_CERT_FILE": str(tmp_path / "client.pem"),
+        "UPSWELL_KAFKA_SECURITY_KEY_FILE": str(tmp_path / "client.pem"),
+        "UPSWELL_KAFKA_SECURITY_KEY_PASSWORD": "s3cret",
+    }
+    client = load_settings(environment).settings.kafka_client()
+    assert {name: value for name, value in client.items() if name.startswith(("ssl.", "security."))} == {
+        "security.protocol": "SSL",
+        "ssl.ca.location": str(tmp_path / "ca.pem"),
+        "ssl.certificate.location": str(tmp_path / "client.pem"),
+        "ssl.key.location": str(tmp_path / "client.pem"),
+        "ssl.key.password": "s3cret",
     }
 
 
