@@ -103,6 +103,10 @@ class MemoryStore:
         """Keep a layout."""
         self._layouts[fingerprint] = layout_json
 
+    def partition_count(self) -> int | None:
+        """Return the number of partitions that the state was written with, None before it was ever owned."""
+        return next((stored.n_partitions for stored in self.partitions.values()), None)
+
     def read_customer(self, partition: int, customer_id: str) -> LoadedCustomers:
         """Read one customer."""
         return self.load(partition, [customer_id], with_open_decisions=[customer_id])

@@ -130,6 +130,12 @@ class RedisStore:
             for customer_id, score in zip(reply[::2], reply[1::2], strict=True)
         ]
 
+    def partition_count(self) -> int | None:
+        """Return the number of partitions that the state was written with, None before it was ever owned."""
+        key = _Keys(self._namespace, 0).pos
+        (stored_count,) = self._exchange_at(key, [packed([b"HGET", key, b"n_partitions"])])
+        return None if stored_count is None else int(stored_count)
+
     def read_customer(self, partition: int, customer_id: str) -> LoadedCustomers:
         """Read one customer without owning its partition."""
         return self.load(partition, [customer_id], with_open_decisions=[customer_id])
