@@ -48,6 +48,7 @@ class Attribution:
             is_forgotten = is_closed & (rows["forget_ms"] <= work.stream_time_ms[events])
             index = np.where(is_forgotten, NOT_FOUND, index)
         found = index != NOT_FOUND
+        decoded.events.product[events] = -1
         decoded.events.product[events[found]] = work.book.rows["product"][index[found]]
         decoded.events.channel[events[found]] = work.book.rows["channel"][index[found]]
         return index

@@ -6,9 +6,9 @@ contacts that spent it:
     extra = {"budget:20731:gold_card_upgrade": 12.0}      12 offers made on bank day 20731
 
 A budget is the one thing that customers of a partition share, so the order of decisions matters when it
-runs out, and waves change that order. A batch is therefore cut where a budget could run out at the
-earliest: within a part there are at most as many triggers as pieces are left, so no decision of the
-part can find an empty budget, in whatever order they are made.
+runs out, and waves change that order. A batch in which a budget ran out is therefore run again, cut
+where it could run out at the earliest: within a part there are at most as many triggers as pieces are
+left, so no decision of the part can find an empty budget, in whatever order they are made.
 """
 
 from __future__ import annotations
@@ -60,14 +60,15 @@ def budget_left(
 
 def spend(
     policy: CompiledPolicy, extra: dict[int, dict[str, float]], budget: BudgetLeft, reserved: Int64s
-) -> None:
-    """Note what the decisions took; days that nobody can ask for any more are forgotten."""
+) -> bool:
+    """Note what the decisions took, forget days that nobody can ask for; return whether a budget ran out."""
     for row, (partition, day) in enumerate(budget.keys):
         for offer in np.flatnonzero((reserved[row] > 0) & (budget.left[row] < NO_LIMIT // 2)).tolist():
             key = _key(day, policy.catalogue.offers[offer].offer_id)
             extra[partition][key] = extra[partition].get(key, 0.0) + float(reserved[row, offer])
         for key in [key for key in extra[partition] if _is_old(key, day)]:
             del extra[partition][key]
+    return bool(((reserved > 0) & (reserved >= budget.left)).any())
 
 
 def rows_within_budgets(budget: BudgetLeft) -> int:

@@ -62,18 +62,12 @@ class Deciding:
 
     def within_budgets(self, work: WorkingSet, events: Int64s) -> int:
         """Return how many of `events` (rows in order) can be decided before a budget could run out."""
-        if not self._has_budgets:
-            return len(events)
         columns = work.decoded.events
         triggers = np.flatnonzero(is_trigger(self.policy, columns.source[events], columns.kind[events]))
         if not len(triggers):
             return len(events)
         n_safe = rows_within_budgets(self._budget(work, events[triggers]))
         return len(events) if n_safe == len(triggers) else int(triggers[n_safe])
-
-    @property
-    def _has_budgets(self) -> bool:
-        return any(offer.budget_per_day is not None for offer in self.policy.policy.text.offers)
 
     def _budget(self, work: WorkingSet, events: Int64s) -> BudgetLeft:
         return budget_left(
@@ -114,7 +108,8 @@ class Deciding:
             budget=budget,
         )
         choices = decide(self.policy, facts)
-        spend(self.policy, work.extra, budget, choices.budget_reserved)
+        ran_out = spend(self.policy, work.extra, budget, choices.budget_reserved)
+        work.has_spent_budget = work.has_spent_budget or ran_out
         return Decided(
             events=events,
             names=decision_names(work, events),

@@ -1,12 +1,13 @@
 """One batch, start to end: fold each event, settle outcomes, decide at triggers, close what is over.
 
-    cut the batch where customers could meet (erasures, budgets about to run out), and in each part
     for each wave (the k-th event of every customer)
         outcomes find their open decision       attribute.py
         the events are folded into the records  features/fold.py
         outcomes settle their decision          attribute.py
         triggers open decisions                 decide.py
     deadlines up to the stream's time close     attribute.py
+
+A batch in which a budget ran out is run a second time in smaller parts (budgets.py).
 
 Rules of this file: pure (the batch's own working set is all that changes), and the order above is the
 meaning: a decision sees its triggering event and everything before it, nothing later. Law: cutting the
@@ -44,16 +45,23 @@ class Pipeline:
 
     def run(self, loaded: LoadedBatch, models: CompiledModels) -> BatchResult:
         """Return what a batch changes; `loaded` is used up (its columns are completed in place)."""
+        work = self._worked(loaded, models, is_cut=False)
+        if work.has_spent_budget:
+            work = self._worked(loaded, models, is_cut=True)
+        return work.close()
+
+    def _worked(self, loaded: LoadedBatch, models: CompiledModels, *, is_cut: bool) -> WorkingSet:
+        """Work through the batch; `is_cut` keeps the order of decisions where budgets run out."""
         work = open_working_set(loaded, self.forms)
         for rows, erased in _segments(work):
-            for part in self._parts(work, rows):
+            for part in self._parts(work, rows) if is_cut else (rows,):
                 for wave in waves(work.decoded.events.customer[part]):
                     self._wave(work, part[wave], models)
             for customer in erased:
                 work.erase(customer)
         self.attribution.close_due(work)
         self._emit_dead_letters(work)
-        return work.close()
+        return work
 
     def _parts(self, work: WorkingSet, rows: Int64s) -> Iterator[Int64s]:
         """Cut rows where the order of decisions could matter; the next cut is made after a part is done."""

@@ -50,6 +50,7 @@ class WorkingSet:
     stream_time_ms : shape (n_events,), of the partition just after each event
     stream_end_ms : partition → stream time after the batch
     extra : partition → small numbers kept with the position (budgets spent)
+    has_spent_budget : a budget ran out in this batch
     """
 
     loaded: LoadedBatch
@@ -59,6 +60,7 @@ class WorkingSet:
     stream_time_ms: Int64s
     stream_end_ms: Mapping[int, int]
     extra: dict[int, dict[str, float]]
+    has_spent_budget: bool = False
     outputs: list[SourcedOutput] = field(default_factory=list)
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
 

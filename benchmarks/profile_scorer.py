@@ -1,0 +1,260 @@
+"""Where the scorer's time goes: 500,000 events over a real broker and a real Redis, one process.
+
+    python -m benchmarks.profile_scorer [--events 500000] [--customers 50000] [--partitions 12]
+
+Two runs over the same kind of load: one with a clock around each step of the loop (what the steps cost
+together with broker and store), one under cProfile (which functions). Prints both, and writes
+benchmarks/PROFILE.md unless `--out` says otherwise. Rates depend on the machine; shares do not much.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import io
+import pstats
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from confluent_kafka import Producer
+
+from benchmarks.synthetic_events import Load, events, profiles
+from consumer.adapters.kafka_config import client_config, producer_config
+from consumer.adapters.kafka_sink import KafkaSink
+from consumer.adapters.kafka_source import KafkaSource
+from consumer.adapters.kafka_topics import create_topics
+from consumer.adapters.redis_store import RedisStore
+from consumer.assembly import assemble_core
+from consumer.policy.document import load_policy
+from consumer.runtime.scorer import Scorer, ScorerLimits, ScorerPorts
+from consumer.runtime.serving_models import ServingModels
+from consumer.settings import DEFAULT_POLICY
+from consumer.vocabulary.log import OutputRecord
+from consumer.vocabulary.topics import Topics
+from upswell.embedded.kafka import real_kafka
+from upswell.embedded.redis import real_redis
+
+Result = TypeVar("Result")
+MEGA = 1e6
+TOP_FUNCTIONS = 25
+PATIENCE_S = 30.0
+"""A poll that gives nothing for so long means that nothing comes any more."""
+
+
+class SystemClock:
+    """Real time."""
+
+    def monotonic_s(self) -> float:
+        """Seconds from an arbitrary start."""
+        return time.perf_counter()
+
+    def sleep_s(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+class NoTelemetry:
+    """Counts decisions, forgets the rest."""
+
+    def __init__(self) -> None:
+        self.decisions = 0
+
+    def count(self, name: str, amount: int = 1, **_labels: str) -> None:
+        """Add to a counter."""
+        self.decisions += amount if name == "decisions_total" else 0
+
+    def gauge(self, name: str, value: float, **labels: str) -> None:
+        """Nothing."""
+
+    def observe(self, name: str, value: float, **labels: str) -> None:
+        """Nothing."""
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Seconds spent in each step of the loop."""
+
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+    def around(self, name: str, call: Callable[..., Result]) -> Callable[..., Result]:
+        """Return `call`, timed."""
+
+        def timed(*args: Any, **kwargs: Any) -> Result:
+            started = time.perf_counter()
+            try:
+                return call(*args, **kwargs)
+            finally:
+                self.seconds[name] += time.perf_counter() - started
+
+        return timed
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one run over the load gave."""
+
+    records: int
+    decisions: int
+    seconds: float
+    steps: dict[str, float]
+    functions: str
+
+
+def publish(servers: str, topics: Topics, records: Iterator[OutputRecord]) -> int:
+    """Write input records as fast as the broker takes them; return how many."""
+    producer = Producer(producer_config(client_config(servers), transactional_id=None))
+    count = 0
+    for record in records:
+        while True:
+            try:
+                producer.produce(
+                    topics.name(record.role), key=record.key, value=record.value, timestamp=record.event_time_ms
+                )
+                break
+            except BufferError:
+                producer.poll(0.05)
+        count += 1
+        if count % 10_000 == 0:
+            producer.poll(0)
+    producer.flush()
+    return count
+
+
+def measured(scorer: Scorer, expected: int, *, with_profile: bool) -> Run:
+    """Run the scorer until it has taken in all records."""
+    watch = Stopwatch()
+    if not with_profile:
+        _time_steps(scorer, watch)
+    profiler = cProfile.Profile()
+    scorer.ports.source.open(scorer)
+    taken = 0
+    started = last = time.perf_counter()
+    while taken < expected and time.perf_counter() - last < PATIENCE_S:
+        count = profiler.runcall(scorer.step) if with_profile else scorer.step()
+        if not taken:
+            started = time.perf_counter()  # joining the group is not scoring
+        taken += count
+        last = time.perf_counter() if count else last
+    seconds = time.perf_counter() - started
+    scorer.ports.source.close()
+    telemetry = scorer.ports.telemetry
+    assert isinstance(telemetry, NoTelemetry)
+    return Run(taken, telemetry.decisions, seconds, dict(watch.seconds), _top(profiler) if with_profile else "")
+
+
+def _time_steps(scorer: Scorer, watch: Stopwatch) -> None:
+    ports, core = scorer.ports, scorer
+    for owner, names in (
+        (ports.source, ("poll",)),
+        (ports.store, ("load", "due", "write")),
+        (ports.sink, ("publish",)),
+    ):
+        for name in names:
+            setattr(owner, name, watch.around(name, getattr(owner, name)))
+    core.decoder = _Timed(core.decoder, "decode", watch)  # type: ignore[assignment]
+    core.decider = _Timed(core.decider, "run", watch)  # type: ignore[assignment]
+
+
+class _Timed:
+    """A frozen object with one of its methods timed."""
+
+    def __init__(self, inner: object, name: str, watch: Stopwatch) -> None:
+        setattr(self, name, watch.around(name, getattr(inner, name)))
+
+
+def _top(profiler: cProfile.Profile) -> str:
+    text = io.StringIO()
+    pstats.Stats(profiler, stream=text).sort_stats("tottime").print_stats(TOP_FUNCTIONS)
+    lines = [line for line in text.getvalue().splitlines() if line.strip()]
+    return "\n".join(line.replace(str(Path.cwd()) + "/", "") for line in lines)
+
+
+def report(load: Load, partitions: int, plain: Run, profiled: Run) -> str:
+    """Return the profile as Markdown."""
+    rest = plain.seconds - sum(plain.steps.values())
+    names = {"run": "fold, attribute, score, decide", "load": "fetch (MGET)", "write": "write (WATCH … EXEC)"}
+    rows = [
+        f"| {names.get(name, name)} | {seconds:.2f} | {seconds * MEGA / plain.records:.2f} | {seconds / plain.seconds:.0%} |"
+        for name, seconds in sorted([*plain.steps.items(), ("the loop itself", rest)], key=lambda row: -row[1])
+    ]
+    return "\n".join(
+        [
+            "# Profile of the scorer",
+            "",
+            f"`python -m benchmarks.profile_scorer --events {load.n_events} --customers {load.n_customers} "
+            f"--partitions {partitions}`: one process, real Kafka with transactions and real Redis on the same "
+            "machine.",
+            "",
+            f"{plain.records:,} records ({plain.decisions:,} decisions) in {plain.seconds:.1f} s: "
+            f"{plain.records / plain.seconds:,.0f} records/s.",
+            "",
+            "| step | seconds | µs a record | share |",
+            "|---|---:|---:|---:|",
+            *rows,
+            "",
+            "Functions by own time, under cProfile (which makes Python calls dearer than they are):",
+            "",
+            "```text",
+            profiled.functions,
+            "```",
+            "",
+        ]
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run both measurements and write the report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=500_000)
+    parser.add_argument("--customers", type=int, default=50_000)
+    parser.add_argument("--partitions", type=int, default=12)
+    parser.add_argument("--batch", type=int, default=ScorerLimits().batch_records)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "PROFILE.md")
+    options = parser.parse_args(arguments)
+    load = Load(options.customers, options.events)
+    with tempfile.TemporaryDirectory() as folder, real_kafka(Path(folder) / "k") as broker:
+        runs = []
+        for number in range(2):
+            topics = Topics(f"profile{number}.")
+            with real_redis(Path(folder) / f"r{number}") as redis:
+                runs.append(_run(broker.bootstrap_servers, redis.url, topics, load, options, profile=bool(number)))
+        text = report(load, options.partitions, *runs)
+    options.out.write_text(text)
+    print(text)
+
+
+def _run(
+    servers: str, redis_url: str, topics: Topics, load: Load, options: argparse.Namespace, *, profile: bool
+) -> Run:
+    client = client_config(servers)
+    create_topics(client, topics, partitions=options.partitions)
+    policy = load_policy(DEFAULT_POLICY)
+    expected = publish(servers, topics, profiles(load))
+    expected += publish(servers, topics, events(load, products=policy.catalogue.product_ids))
+    core = assemble_core(policy, n_partitions=options.partitions, topics=topics)
+    source = KafkaSource(client, topics, group_id="profile")
+    telemetry = NoTelemetry()
+    scorer = Scorer(
+        ScorerPorts(
+            source,
+            KafkaSink(client, topics, source=source, transactional_id=f"{topics.prefix}profile"),
+            RedisStore(redis_url, namespace=topics.prefix),
+            SystemClock(),
+            telemetry,
+        ),
+        core.decoder,
+        core.pipeline,
+        ServingModels(core.model_shape, seeds={}, feed=None, telemetry=telemetry),
+        options.partitions,
+        limits=ScorerLimits(batch_records=options.batch),
+    )
+    return measured(scorer, expected, with_profile=profile)
+
+
+if __name__ == "__main__":
+    main()
