@@ -109,8 +109,8 @@ class Bank:
         columns = np.array(proposals, dtype=np.int64).reshape(-1, 4)
         return self.response.judge(columns[:, 0], columns[:, 1], columns[:, 2], columns[:, 3])
 
-    def answer(self, offers: Sequence[OfferSeen], now_ms: int) -> list[Answer]:
-        """Answer offers that became visible at `now_ms`; the answers arrive with later steps.
+    def answer(self, offers: Sequence[OfferSeen], heard_ms: int) -> list[Answer]:
+        """Answer offers that became visible at `heard_ms`; the answers arrive with later steps.
 
         All offers of one call are judged before any of them counts as a contact.
         """
@@ -125,7 +125,7 @@ class Bank:
         answers = []
         for place, (offer, proposal) in enumerate(zip(known, proposals, strict=True)):
             mood = self._mood(offer, proposal, truth, place)
-            answers.append(self._told(offer, proposal[0], mood, now_ms))
+            answers.append(self._told(offer, proposal[0], mood, heard_ms))
         for proposal, told in zip(proposals, answers, strict=True):
             if told.delivered_ms is not None:
                 self.response.note_contact(proposal[0], told.delivered_ms)
@@ -154,9 +154,9 @@ class Bank:
             decide_days=float((self.facts.decide_days * wanted).max()),
         )
 
-    def _told(self, offer: OfferSeen, row: int, mood: Mood, now_ms: int) -> Answer:
+    def _told(self, offer: OfferSeen, row: int, mood: Mood, heard_ms: int) -> Answer:
         seed = self.settings.seed
-        told = answer(offer, mood, seed=seed, row=row, now_ms=now_ms, faults=self._faults)
+        told = answer(offer, mood, seed=seed, row=row, heard_ms=heard_ms, faults=self._faults)
         self._send(told.outcomes)
         self._schedule.put_effects(told.effects)
         return told

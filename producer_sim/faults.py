@@ -41,11 +41,12 @@ def send(records: Sequence[BankRecord], draws: Floats, rates: FaultRates) -> lis
     ----------
     draws : shape (records, `DRAWS_A_RECORD`), uniform
     """
-    if rates.record_faults == 0.0:
+    struck_share = rates.record_faults
+    if struck_share == 0.0:
         return [outgoing(record, record.event_time_ms + ROAD_MS) for record in records]
     sent: list[Outgoing] = []
     for record, (which, how) in zip(records, draws.tolist(), strict=True):
-        if which >= rates.record_faults:
+        if which >= struck_share:
             sent.append(outgoing(record, record.event_time_ms + ROAD_MS))
         else:
             sent.extend(_struck(record, which, how, rates))

@@ -121,11 +121,11 @@ class _Teller:
         self.answer.effects.append(effect)
 
 
-def answer(offer: OfferSeen, mood: Mood, *, seed: int, row: int, now_ms: int, faults: FaultRates) -> Answer:
-    """Return everything that one offer leads to, in bank time from `now_ms` on."""
+def answer(offer: OfferSeen, mood: Mood, *, seed: int, row: int, heard_ms: int, faults: FaultRates) -> Answer:
+    """Return everything that one offer leads to, in bank time from `heard_ms` on."""
     luck = offer_luck(seed, offer.decision_id, _LUCK).tolist()
     teller = _Teller(offer, row)
-    start_ms = max(now_ms, offer.event_time_ms)
+    start_ms = max(heard_ms, offer.event_time_ms)
     delivered_ms = start_ms + SECOND_MS + _exponential(luck[0], _DELIVERY_MEAN_MS[offer.channel])
     if luck[1] < faults.delayed_delivery:
         delivered_ms += DAY_MS + int(luck[2] * 2 * DAY_MS)

@@ -23,11 +23,11 @@ class Pacer:
         """Wait until `bank_ms` of bank time and `records` records may have passed since the last call."""
         if self.pace.lockstep:
             return
-        now_s = self.clock()
+        clock_s = self.clock()
         by_time = bank_ms / SECOND_MS / self.pace.speed_up if self.pace.speed_up else 0.0
         by_count = records / self.pace.events_per_s if self.pace.events_per_s else 0.0
-        due_s = (now_s if self._due_s is None else self._due_s) + max(by_time, by_count)
+        due_s = (clock_s if self._due_s is None else self._due_s) + max(by_time, by_count)
         # A run that fell behind does not hurry to catch up: that would be another load than asked for.
-        self._due_s = max(due_s, now_s)
-        if due_s > now_s:
-            self.sleep(due_s - now_s)
+        self._due_s = max(due_s, clock_s)
+        if due_s > clock_s:
+            self.sleep(due_s - clock_s)

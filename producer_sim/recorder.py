@@ -14,7 +14,7 @@ import numpy as np
 
 from producer_sim.bank import Bank
 from producer_sim.malformed import EXPECTED_CODES
-from producer_sim.outcomes import CHANNEL_CODES, Answer
+from producer_sim.outcomes import CHANNEL_CODES, Answer, OfferSeen
 from producer_sim.records import MALFORMED_PREFIX, Outgoing
 from producer_sim.truth import (
     CUSTOMERS_TOLD_MAX,
@@ -58,6 +58,9 @@ class Recorder:
         self._outcomes: Counter[str] = Counter()
         self._decisions: list[DecisionTruth] = []
         self._first_purchase = len(bank.purchases)
+        self._offers_heard: set[str] = set()
+        self._decisions_heard: set[str] = set()
+        self.offers_repeated = 0
         self.is_settled = True
         self.published_count = 0
         self.offers_count = 0
@@ -75,6 +78,13 @@ class Recorder:
         """Count records that the end of the run overtook."""
         self._unpublished.update(record.fate for record in records)
 
+    def new_offers(self, offers: Sequence[OfferSeen]) -> list[OfferSeen]:
+        """Return the offers not heard before: at-least-once delivery repeats some, told by their decision."""
+        new = list({o.decision_id: o for o in offers if o.decision_id not in self._offers_heard}.values())
+        self._offers_heard.update(offer.decision_id for offer in new)
+        self.offers_repeated += len(offers) - len(new)
+        return new
+
     def note_answers(self, offers_count: int, answers: Sequence[Answer]) -> None:
         """Count what offers led to."""
         self.offers_count += offers_count
@@ -83,9 +93,11 @@ class Recorder:
 
     def note_decisions(self, decisions: Sequence[DecisionSeen]) -> None:
         """Put the truth beside decisions; all are judged as of now, before the next contact counts."""
-        self.decisions_count += len(decisions)
-        known = [decision for decision in decisions if self._is_known(decision)]
-        self.decisions_unknown += len(decisions) - len(known)
+        new = {d.decision_id: d for d in decisions if d.decision_id not in self._decisions_heard}
+        self._decisions_heard.update(new)
+        self.decisions_count += len(new)
+        known = [decision for decision in new.values() if self._is_known(decision)]
+        self.decisions_unknown += len(new) - len(known)
         index = self._bank.response.book.index
         proposals = [
             (
@@ -131,6 +143,7 @@ class Recorder:
             unpublished=dict(sorted(self._unpublished.items())),
             outcomes=dict(sorted(self._outcomes.items())),
             offers_count=self.offers_count,
+            offers_repeated=self.offers_repeated,
             offers_unknown=self.offers_unknown,
             decisions_unknown=self.decisions_unknown,
             decisions=self._decisions,

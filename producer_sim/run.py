@@ -92,13 +92,13 @@ class _Loop:
         self._report("live", end_ms)
         self._pacer.wait(self._settings.step_ms, len(records))
 
-    def publish(self, records: Sequence[Outgoing], now_ms: int) -> None:
+    def publish(self, records: Sequence[Outgoing], heard_ms: int) -> None:
         """Hand records to the bus in portions, so that a display moves and memory stays bounded."""
         for start in range(0, len(records), _PUBLISH_AT_ONCE):
             portion = records[start : start + _PUBLISH_AT_ONCE]
             self._bus.publish(portion)
             self.recorder.note_published(portion)
-            self._report("live", now_ms)
+            self._report("live", heard_ms)
 
     def finish(self) -> None:
         """Wait for the scorers a last time, so that the truth holds all their decisions."""
@@ -113,24 +113,24 @@ class _Loop:
         self.recorder.note_unpublished(self._bank.drop_undelivered())
         self._report("done", self._settings.end_ms)
 
-    def _hear(self, now_ms: int) -> None:
-        offers = _decoded(self._bus.take_offers(), _read_offer, "nbo.offers")
+    def _hear(self, heard_ms: int) -> None:
+        offers = self.recorder.new_offers(_decoded(self._bus.take_offers(), _read_offer, "nbo.offers"))
         for offer in offers:
             self._bank.response.book.learn(offer.offer_id, offer.products)
         self.recorder.note_decisions(_decoded(self._bus.take_decisions(), _read_decision, "nbo.decisions"))
         # Partitions are read in any order; the order of answers must not depend on it.
         offers.sort(key=lambda offer: (offer.event_time_ms, offer.decision_id))
-        self.recorder.note_answers(len(offers), self._bank.answer(offers, now_ms))
+        self.recorder.note_answers(len(offers), self._bank.answer(offers, heard_ms))
 
-    def _report(self, phase: str, now_ms: int) -> None:
+    def _report(self, phase: str, heard_ms: int) -> None:
         settings, recorder = self._settings, self.recorder
         outcomes = recorder.outcome_counts
         whole_ms = max(settings.end_ms - settings.start_ms, 1)
         self._progress(
             ProgressCounts(
                 phase=phase,
-                bank_time_ms=now_ms,
-                share_done=(now_ms - settings.start_ms) / whole_ms,
+                bank_time_ms=heard_ms,
+                share_done=(heard_ms - settings.start_ms) / whole_ms,
                 published=recorder.published_count,
                 decisions=recorder.decisions_count,
                 offers=recorder.offers_count,

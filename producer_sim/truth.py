@@ -84,6 +84,8 @@ class Truth(msgspec.Struct, kw_only=True):
         could not follow within the time-out ends unsettled
     unpublished : fate → number of records still on their way when the run ended
     outcomes : kind → number of outcome records that offers led to (duplicates not counted)
+    offers_repeated : offers heard more than once (at-least-once delivery), answered once
+    offers_unknown : offers to a customer or on a product that this bank does not know, not answered
     decisions_unknown : decisions with a customer or an offer that this bank does not know
     customers : left out (empty) for populations above `CUSTOMERS_TOLD_MAX`
     """
@@ -101,6 +103,7 @@ class Truth(msgspec.Struct, kw_only=True):
     unpublished: dict[str, int]
     outcomes: dict[str, int]
     offers_count: int
+    offers_repeated: int
     offers_unknown: int
     decisions_unknown: int
     decisions: list[DecisionTruth]

@@ -10,7 +10,8 @@ from typing import Self
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from consumer.vocabulary.errors import ConfigurationError, Retryable
 from consumer.vocabulary.time import HOUR_MS

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from functools import cache
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from consumer.vocabulary.messages import INPUT_RECORDS
 from consumer.vocabulary.time import DAY_MS, HOUR_MS
 from producer_sim.bank import Bank
-from producer_sim.bus import MemoryBus, Placed
+from producer_sim.bus import MemoryBus, Placed, Replies
 from producer_sim.faults import DRAWS_A_RECORD, send
 from producer_sim.history import write
 from producer_sim.outcomes import Answer, Mood, OfferSeen, answer
@@ -216,6 +217,22 @@ def test_a_history_lived_in_memory_or_on_disk_leads_to_the_same_live_stream(
     assert (truth, bus.log) == lived(SMALL)
 
 
+def test_offers_and_decisions_that_come_twice_count_once() -> None:
+    scorer = CoinScorer(OFFERS)
+
+    def at_least_once(records: Sequence[Placed]) -> Replies:
+        replies = scorer(records)
+        return Replies(offers=replies.offers * 2, decisions=replies.decisions * 2)
+
+    bus = MemoryBus(at_least_once)
+    truth = run(SMALL, bus)
+    once, log = lived(SMALL)
+    assert bus.log == log
+    assert truth.offers_repeated == once.offers_count > 0
+    truth.offers_repeated = 0
+    assert truth == once
+
+
 def test_customers_look_at_what_they_need() -> None:
     truth, log = a_month()
     need = {customer.customer_id: customer.need_logits for customer in truth.customers}
@@ -254,4 +271,4 @@ def told(seed: int, number: int, p_accept: float, *, lost: bool = False) -> Answ
     offer = msgspec.structs.replace(OFFER, decision_id=f"transactions-0-{number}")
     mood = Mood(p_accept, 0.8, 10_000.0, liking=0.2, fatigue=1.0, satisfaction=3.5, decide_days=2.0)
     faults = FaultRates(lost_delivery=1.0 if lost else 0.0)
-    return answer(offer, mood, seed=seed, row=1, now_ms=OFFER.event_time_ms, faults=faults)
+    return answer(offer, mood, seed=seed, row=1, heard_ms=OFFER.event_time_ms, faults=faults)

@@ -43,6 +43,7 @@ def truth_of(decisions: list[DecisionTruth], purchases: list[PurchaseTruth]) -> 
         unpublished={},
         outcomes={"accepted": 3, "purchased": 2},
         offers_count=4,
+        offers_repeated=0,
         offers_unknown=0,
         decisions_unknown=1,
         decisions=decisions,
