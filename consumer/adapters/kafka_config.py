@@ -110,7 +110,7 @@ def producer_config(client: ClientConfig, *, transactional_id: str | None) -> Cl
         # As Kafka's Java producer, so that a customer's records agree on the partition.
         "partitioner": "murmur2_random",
         "compression.type": "lz4",
-        "linger.ms": 5,  # a flush or commit does not wait for it
+        "linger.ms": 0,  # the first records are on their way while the rest of the batch is queued
         # A transaction that begins while the markers of the one before are still being written is told to
         # try again; the default of 100 ms would be the time of every transaction under load.
         "retry.backoff.ms": 1,
