@@ -34,7 +34,7 @@ HIDDEN: Final = "(hidden)"
 SIMILAR_ENOUGH: Final = 0.8
 """For a suggestion: one or two letters wrong; below it the suggestion is a guess."""
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,120}$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
 Servers = Annotated[str, Field(pattern=r"^[^\s,:]+:[0-9]{1,5}(,[^\s,:]+:[0-9]{1,5})*$")]
 RedisUrl = Annotated[str, Field(pattern=r"^(redis|rediss|unix|redis\+cluster|rediss\+cluster)://\S+$")]
 
@@ -75,14 +75,14 @@ class Settings(BaseModel):
         ),
     ] = "redis://localhost:6379/0"
     redis_namespace: Annotated[
-        Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,120}$")] | None,
+        Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,200}$")] | None,
         Field(
             description="put before all keys; the topic prefix when not set. Services that share a Redis need "
             "different ones"
         ),
     ] = None
     topic_prefix: Annotated[
-        str, Field(pattern=r"^[A-Za-z0-9._-]{0,120}$", description="put before the names of all ten topics")
+        str, Field(pattern=r"^[A-Za-z0-9._-]{0,200}$", description="put before the names of all ten topics")
     ] = ""
     group_id: Annotated[
         Name, Field(description="consumer group of the scorers; the learner's adds -learner")

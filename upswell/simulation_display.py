@@ -25,15 +25,22 @@ REFUSED_ROWS_SHOWN = 10
 
 @contextmanager
 def progress_display() -> Iterator[ProgressListener]:
-    """Show a bar with the bank's time and counts until the block ends."""
+    """Show a bar with the bank's time and counts, from the first report until the block ends."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("starting", total=1.0)
+    bar = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True)
+    task = bar.add_task("starting", total=1.0)
 
-        def show(counts: ProgressCounts) -> None:
-            bar.update(task, completed=counts.share_done, description=progress_line(counts))
+    def show(counts: ProgressCounts) -> None:
+        if not bar.live.is_started:
+            bar.start()
+        bar.update(task, completed=counts.share_done, description=progress_line(counts))
 
+    try:
         yield show
+    finally:
+        # A bar that never moved leaves no trace, so that an error is the only line.
+        if bar.live.is_started:
+            bar.stop()
 
 
 def progress_line(counts: ProgressCounts) -> str:
