@@ -59,8 +59,8 @@ soak: $(STAMP) ## the laws and simulations with a hundred times the examples
 	@HYPOTHESIS_PROFILE=soak $(BIN)/pytest -n 2 $(wildcard tests/laws tests/simulation)
 
 .PHONY: bench
-bench: $(STAMP) $(JARS) ## throughput, latency and memory, each beside the bare loop of the same run
-	@$(BIN)/python -m benchmarks
+bench: $(STAMP) $(JARS) ## where the time of a scorer goes, over a real broker and a real Redis
+	@$(BIN)/python -m benchmarks.profile_scorer
 
 .PHONY: lint
 lint: $(STAMP) ## ruff, formatting and the import rules
