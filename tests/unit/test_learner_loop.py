@@ -57,6 +57,9 @@ class Tally:
     def observe(self, name: str, value: float, **labels: str) -> None:
         """Not looked at."""
 
+    def moved(self, *, is_ready: bool) -> None:
+        """Not looked at."""
+
 
 @dataclass
 class Bench:
