@@ -74,6 +74,9 @@ class NoTelemetry:
     def observe(self, name: str, value: float, **labels: str) -> None:
         """Nothing."""
 
+    def moved(self, *, is_ready: bool) -> None:
+        """Nothing."""
+
 
 @dataclass(slots=True)
 class Stopwatch:

@@ -6,16 +6,13 @@ Used by the composition root and by every test that runs the real pipeline, so t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-
-import numpy as np
+from dataclasses import dataclass
 
 from consumer.adapters.codec import BatchDecoder, encode
 from consumer.features.catalogue import FeatureCatalogue, catalogue_for
-from consumer.features.event_columns import Floats, Int64s
 from consumer.features.layout import Layout
 from consumer.pipeline.attribute import Attribution
-from consumer.pipeline.decide import Deciding, PlaceSegment
+from consumer.pipeline.decide import Deciding
 from consumer.pipeline.decision_documents import DecisionDocuments
 from consumer.pipeline.outputs import OutputEncoder
 from consumer.pipeline.run import Pipeline
@@ -24,25 +21,12 @@ from consumer.policy.compiled import CompiledPolicy, compile_policy
 from consumer.policy.document import Policy
 from consumer.runtime.dead_letter_limit import DeadLetterLimit
 from consumer.runtime.serving_models import ModelShape
-from consumer.vocabulary.messages import ModelSnapshot
+from consumer.scoring.seeds import NobodyPlaced, SeedSet
 from consumer.vocabulary.topics import Topics
 
 
-def no_segment(values: Floats) -> Int64s:
-    """Place nobody: without a seed bundle there are no segments."""
-    return np.full(len(values), -1, dtype=np.int64)
-
-
-@dataclass(frozen=True, slots=True)
-class Seeds:
-    """What the laboratory hands over; empty without a bundle.
-
-    snapshots : model id → snapshot at version 0
-    """
-
-    version: str = ""
-    snapshots: Mapping[str, ModelSnapshot] = field(default_factory=dict)
-    place_segment: PlaceSegment = no_segment
+NO_SEEDS = SeedSet(version="", snapshots={}, place_segment=NobodyPlaced())
+"""Without a bundle: models start from rates, and nobody is placed in a segment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +45,7 @@ def assemble_core(
     policy: Policy,
     *,
     n_partitions: int,
-    seeds: Seeds | None = None,
+    seeds: SeedSet = NO_SEEDS,
     topics: Topics | None = None,
     layouts: Mapping[str, Layout] | None = None,
 ) -> Core:
@@ -73,7 +57,6 @@ def assemble_core(
     n_partitions : of every input topic; budgets are divided over them
     layouts : record layouts that the store remembers, by fingerprint
     """
-    seeds = seeds or Seeds()
     compiled = compile_policy(policy)
     features = catalogue_for(policy.catalogue.product_ids)
     encoder = OutputEncoder(encode)

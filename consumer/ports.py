@@ -203,3 +203,6 @@ class Telemetry(Protocol):
 
     def observe(self, name: str, value: float, **labels: str) -> None:
         """Add to a histogram."""
+
+    def moved(self, *, is_ready: bool) -> None:
+        """Note that a loop went round; ready means that it owns partitions and its last round succeeded."""

@@ -122,15 +122,17 @@ class KafkaSource:
 
     def _accept(self, messages: Sequence[Message]) -> None:
         """Sort messages into the merges of their partitions, run by run."""
-        places = zip(
-            map(_topic_of, messages), map(_partition_of, messages), map(Message.error, messages), strict=True
-        )
+        errors = list(map(Message.error, messages))
+        # Not the errors themselves: the library cannot compare one with None, and groupby would.
+        is_record = [error is None for error in errors]
+        places = zip(map(_topic_of, messages), map(_partition_of, messages), is_record, strict=True)
         start = 0
         touched: set[int] = set()
-        for (topic, partition, error), run in groupby(places):
+        for (topic, partition, has_records), run in groupby(places):
             stop = start + len(list(run))
-            if error is not None:
-                self._note(error, messages[start])
+            if not has_records:
+                for error, message in zip(errors[start:stop], messages[start:stop], strict=True):
+                    self._note(error, message)
             elif (reading := self._reading.get(partition)) is not None:
                 self._push(reading, self._roles[topic], messages[start:stop])
             touched.add(partition)

@@ -125,6 +125,7 @@ class Learner:
         try:
             while not is_stopping():
                 self.step()
+                self.ports.telemetry.moved(is_ready=True)
             self.publish()
         finally:
             self.ports.source.close()
@@ -227,7 +228,7 @@ class Learner:
     def _refuse(self, record: RawRecord, error: InvalidMessage) -> None:
         letter = DeadLetter(record, DeadLetterCode(error.code), error.reason)
         self.dead_letters.append(dead_letter_record(letter, self.topics.name(ROLE)))
-        self.ports.telemetry.count("dead_letters_total", code=error.code)
+        self.ports.telemetry.count("dead_letters_total", kind=error.code)
 
     # ------------------------------------------------------------ publishing
 

@@ -122,6 +122,7 @@ class Scorer:
         try:
             while not is_stopping():
                 self.step()
+                self.ports.telemetry.moved(is_ready=bool(self.owned))
         finally:
             self.ports.source.close()
             self.ports.sink.close()

@@ -15,10 +15,11 @@ from consumer.adapters.memory_io import MemorySink, MemorySource, StepHook
 from consumer.adapters.memory_log import MemoryLog
 from consumer.adapters.memory_store import MemoryStore
 from consumer.adapters.partitioner import partition_of
-from consumer.assembly import Core, Seeds, assemble_core
+from consumer.assembly import NO_SEEDS, Core, assemble_core
 from consumer.policy.document import Policy, load_policy, parse_policy
 from consumer.runtime.scorer import Scorer, ScorerLimits, ScorerPorts
 from consumer.runtime.serving_models import ServingModels
+from consumer.scoring.seeds import SeedSet
 from consumer.vocabulary.log import OutputRecord
 
 RETAIL_BANK = Path(__file__).parents[2] / "deploy" / "policy" / "retail_bank.yaml"
@@ -66,6 +67,9 @@ class Counts:
     def observe(self, name: str, value: float, **labels: str) -> None:
         return None
 
+    def moved(self, *, is_ready: bool) -> None:
+        return None
+
 
 @dataclass(slots=True)
 class World:
@@ -73,7 +77,7 @@ class World:
 
     n_partitions: int = 2
     policy: Policy = field(default_factory=retail_bank)
-    seeds: Seeds | None = None
+    seeds: SeedSet = NO_SEEDS
     log: MemoryLog = field(init=False)
     group: MemoryGroup = field(init=False)
     store: MemoryStore = field(default_factory=MemoryStore)
@@ -105,7 +109,7 @@ class World:
             ScorerPorts(source, sink, self.store, StillClock(), self.telemetry),
             core.decoder,
             core.pipeline,
-            ServingModels(core.model_shape, seeds=(self.seeds or Seeds()).snapshots, feed=None, telemetry=self.telemetry),
+            ServingModels(core.model_shape, seeds=self.seeds.snapshots, feed=None, telemetry=self.telemetry),
             self.n_partitions,
             limits=ScorerLimits(batch_records=batch_records),
             dead_letter_limit=core.dead_letter_limit,

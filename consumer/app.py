@@ -1,0 +1,184 @@
+"""The composition root: settings in, running processes out. Nothing else knows both core and adapters.
+
+A process that is fenced builds itself anew (new producer, new membership) a bounded number of times;
+everything else that it cannot go on with is raised for the command line to say.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from types import FrameType
+
+from consumer.adapters.kafka_config import ClientConfig, client_config
+from consumer.adapters.kafka_reader import KafkaModelFeed
+from consumer.adapters.kafka_sink import KafkaSink
+from consumer.adapters.kafka_source import KafkaSource
+from consumer.adapters.kafka_topics import check_topics
+from consumer.adapters.redis_store import RedisStore
+from consumer.adapters.system_clock import SystemClock
+from consumer.adapters.telemetry import ProcessTelemetry, process_telemetry
+from consumer.assembly import NO_SEEDS, assemble_core
+from consumer.features.catalogue import FeatureCatalogue, catalogue_for
+from consumer.features.layout import Layout
+from consumer.policy.document import Policy, load_policy
+from consumer.runtime.learner import Learner, LearnerLimits, LearnerModels, LearnerPorts
+from consumer.runtime.scorer import Scorer, ScorerLimits, ScorerPorts
+from consumer.runtime.serving_models import ServingModels
+from consumer.scoring.seeds import SeedSet, read_seeds
+from consumer.settings import Settings
+from consumer.vocabulary.errors import Fenced
+from consumer.vocabulary.topics import Topics
+
+REBUILDS = 10
+"""Times a process comes back after it was fenced; more says that two of them fight for one name."""
+
+Stopping = Callable[[], bool]
+
+
+def run_scorer(settings: Settings, *, models_frozen: bool = False, is_stopping: Stopping | None = None) -> None:
+    """Score until SIGTERM, SIGINT or `is_stopping`; the batch in hand is finished.
+
+    Parameters
+    ----------
+    models_frozen : use the models of the seed bundle (or prior rates) and never swap, so that two runs
+        over the same log make the same offers
+
+    Raises
+    ------
+    ConfigurationError : broker, store, topics, policy or seeds are wrong; one sentence
+    UpswellError : the process cannot go on; the text says why and what to do
+    """
+    policy = _policy(settings)
+    seeds = _seeds(settings, catalogue_for(policy.catalogue.product_ids))
+    with _telemetry(settings, "scorer") as telemetry, _stop_signal(is_stopping) as stopping:
+        _live_on(
+            lambda: _scorer(settings, policy, seeds, telemetry, models_frozen=models_frozen).run(stopping),
+            telemetry,
+        )
+
+
+def run_learner(settings: Settings, *, is_stopping: Stopping | None = None) -> None:
+    """Learn until SIGTERM, SIGINT or `is_stopping`; what was learned by then is published. Raises as above."""
+    policy = _policy(settings)
+    seeds = _seeds(settings, catalogue_for(policy.catalogue.product_ids))
+    with _telemetry(settings, "learner") as telemetry, _stop_signal(is_stopping) as stopping:
+        _live_on(lambda: _learner(settings, policy, seeds, telemetry).run(stopping), telemetry)
+
+
+def _scorer(
+    settings: Settings, policy: Policy, seeds: SeedSet, telemetry: ProcessTelemetry, *, models_frozen: bool
+) -> Scorer:
+    client, topics = _client(settings), Topics(settings.topic_prefix)
+    n_partitions = check_topics(client, topics)
+    store = RedisStore(settings.redis_url, namespace=settings.state_namespace)
+    store.check()
+    core = assemble_core(
+        policy, n_partitions=n_partitions, seeds=seeds, topics=topics, layouts=_layouts(store, policy)
+    )
+    source = KafkaSource(client, topics, group_id=settings.group_id, instance_id=settings.instance_id or "")
+    sink = KafkaSink(client, topics, source=source, transactional_id=_transactional_id(settings, "scorer"))
+    feed = None if models_frozen else KafkaModelFeed(client, topics)
+    return Scorer(
+        ports=ScorerPorts(source, sink, store, SystemClock(), telemetry),
+        decoder=core.decoder,
+        decider=core.pipeline,
+        models=ServingModels(core.model_shape, seeds=seeds.snapshots, feed=feed, telemetry=telemetry),
+        n_partitions=n_partitions,
+        limits=ScorerLimits(batch_records=settings.batch_records),
+        dead_letter_limit=core.dead_letter_limit,
+    )
+
+
+def _learner(settings: Settings, policy: Policy, seeds: SeedSet, telemetry: ProcessTelemetry) -> Learner:
+    client, topics = _client(settings), Topics(settings.topic_prefix)
+    check_topics(client, topics)
+    features = catalogue_for(policy.catalogue.product_ids)
+    source = KafkaSource(
+        client,
+        topics,
+        group_id=settings.learner_group_id,
+        roles=("examples",),
+        instance_id=f"{settings.instance_id}-learner" if settings.instance_id else "",
+    )
+    sink = KafkaSink(client, topics, source=source, transactional_id=_transactional_id(settings, "learner"))
+    return Learner(
+        ports=LearnerPorts(source, sink, KafkaModelFeed(client, topics), SystemClock(), telemetry),
+        models=LearnerModels(
+            policy.catalogue.model_ids, features.input_names, features.fingerprint, seeds.snapshots
+        ),
+        topics=topics,
+        limits=LearnerLimits(
+            publish_examples=settings.snapshot_examples, publish_s=settings.snapshot_seconds
+        ),
+    )
+
+
+def _policy(settings: Settings) -> Policy:
+    """Return the policy, its rules checked against the features that its own products give."""
+    features = catalogue_for(load_policy(settings.policy).catalogue.product_ids)
+    return load_policy(settings.policy, features.names)
+
+
+def _seeds(settings: Settings, features: FeatureCatalogue) -> SeedSet:
+    if settings.seeds is None:
+        return NO_SEEDS
+    return read_seeds(
+        settings.seeds,
+        input_names=features.input_names,
+        fingerprint=features.fingerprint,
+        feature_names=features.names,
+    )
+
+
+def _client(settings: Settings) -> ClientConfig:
+    return {**client_config(settings.kafka_bootstrap_servers), **settings.kafka_client()}
+
+
+def _layouts(store: RedisStore, policy: Policy) -> dict[str, Layout]:
+    """Remember today's record layout, and return every layout that the store has records of."""
+    current = catalogue_for(policy.catalogue.product_ids).layout
+    store.remember_layout(current.fingerprint, current.to_json())
+    return {fingerprint: Layout.from_json(text) for fingerprint, text in store.layouts().items()}
+
+
+def _transactional_id(settings: Settings, role: str) -> str | None:
+    """One name a process. With a fixed instance id a restart ends what its former life left open at once."""
+    if settings.delivery == "at_least_once":
+        return None
+    return f"{settings.topic_prefix}{settings.group_id}-{role}-{settings.instance_id or uuid.uuid4()}"
+
+
+def _live_on(life: Callable[[], None], telemetry: ProcessTelemetry) -> None:
+    """Live; after having been fenced, build everything anew and live again."""
+    for _ in range(REBUILDS):
+        try:
+            life()
+        except Fenced:
+            telemetry.count("rebuilds_total")
+        else:
+            return
+    life()
+
+
+@contextmanager
+def _stop_signal(is_stopping: Stopping | None) -> Iterator[Stopping]:
+    """Turn SIGTERM and SIGINT into a question that the loop asks between two batches."""
+    asked = threading.Event()
+
+    def note(_number: int, _frame: FrameType | None) -> None:
+        asked.set()
+
+    former = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield lambda: asked.is_set() or (is_stopping is not None and is_stopping())
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+def _telemetry(settings: Settings, role: str) -> AbstractContextManager[ProcessTelemetry]:
+    return process_telemetry(role, log_level=settings.log_level, metrics_port=settings.metrics_port)
