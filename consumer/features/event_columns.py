@@ -78,7 +78,7 @@ class EventColumns:
 
     customer : row in the record array
     event_time_ms : when it happened
-    event_key : `stable_hash64` of the event id, for the duplicate ring
+    event_key : `event_key` of the event id, for the duplicate ring
     source : `EventSource`
     kind : code in the source's vocabulary (TRANSACTION_KINDS, INTERACTION_KINDS, OUTCOME_KINDS; else 0)
     channel : code in CHANNELS (interactions, and outcomes: the offer's channel), else 0

@@ -1,4 +1,4 @@
-"""Identifiers, and the two hashes that everything deterministic is drawn from.
+"""Identifiers, and the hashes that everything deterministic is drawn from.
 
 Rules of this file: pure; the same text gives the same number on every machine and in every release,
 so Python's own `hash` (salted for each process) is never used.
@@ -15,6 +15,10 @@ MAX_ID_BYTES = 64
 ID_PATTERN = r"^[\x21-\x7e]{1,64}$"
 """Printable ASCII without spaces, so that characters and bytes are the same count."""
 
+KEY_MULTIPLIERS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
+KEY_SHIFTS = (30, 31)
+
+_UINT64 = 2**64 - 1
 _UINT64_SPAN = 2.0**64
 _ID = re.compile(ID_PATTERN[1:-1])
 
@@ -39,6 +43,37 @@ def stable_hash64(text: str) -> int:
     True
     """
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little") or 1
+
+
+def event_key(text: str) -> int:
+    """Return the 64-bit key of an event id, by which repeated events are found; never 0.
+
+    A key for every event must be cheap: this chain of xor, multiply and shift over the eight 64-bit
+    words of the id (padded with zeros) runs over a whole batch at once (`adapters/columns.py`), 0.1
+    microseconds an event where blake2b takes 0.5. It is no cryptographic hash: someone who may choose
+    event ids can make two collide, and then only loses an event of their own.
+
+    Parameters
+    ----------
+    text : an id, so ASCII of at most 64 bytes
+
+    Examples
+    --------
+    >>> event_key("e-1") == event_key("e-1") != event_key("e-2")
+    True
+
+    References
+    ----------
+    Steele, Lea & Flood (2014), Fast splittable pseudorandom number generators: the multipliers and
+    shifts of the 64-bit finaliser (variant 13 of Stafford).
+    """
+    padded = text.encode("ascii").ljust(MAX_ID_BYTES, b"\0")
+    key = 0
+    for start in range(0, MAX_ID_BYTES, 8):
+        key = (key ^ int.from_bytes(padded[start : start + 8], "little")) * KEY_MULTIPLIERS[0] & _UINT64
+        key ^= key >> KEY_SHIFTS[0]
+    key = key * KEY_MULTIPLIERS[1] & _UINT64
+    return (key ^ key >> KEY_SHIFTS[1]) or 1
 
 
 def uniform_draw(salt: str, name: str) -> float:

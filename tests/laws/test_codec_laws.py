@@ -18,8 +18,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from consumer.adapters.codec import decode_batch, encode
+from consumer.adapters.columns import event_keys
 from consumer.decoded import DecodedBatch
 from consumer.vocabulary import words
+from consumer.vocabulary.ids import event_key
 from consumer.vocabulary.log import RawRecord
 from consumer.vocabulary.messages import INPUT_RECORDS, Record
 from consumer.vocabulary.products import OfferCatalogue, Product
@@ -237,3 +239,19 @@ def test_a_record_is_read_the_same_alone_and_between_others(data: st.DataObject,
 )  # fmt: skip
 def test_decoding_an_encoded_document_gives_the_document(document: dict[str, Any]) -> None:
     assert msgspec.json.decode(encode(document)) == document == json.loads(encode(document))
+
+
+IDS = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=64)
+
+
+@given(ids=st.lists(IDS, max_size=8))
+@example(ids=["x" * 64, "x"])
+def test_the_keys_of_a_batch_are_the_key_of_each_id(ids: list[str]) -> None:
+    assert event_keys(ids).tolist() == [event_key(text) for text in ids]
+
+
+def test_similar_ids_have_keys_of_their_own_that_use_all_bits() -> None:
+    keys = event_keys([f"tx-2025-03-01-{number}" for number in range(200_000)])
+    assert len(np.unique(keys)) == 200_000
+    shares = [float(np.mean(keys >> np.uint64(bit) & np.uint64(1))) for bit in range(64)]
+    assert max(abs(share - 0.5) for share in shares) < 0.006

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from consumer.adapters.codec import decode_batch
-from consumer.adapters.columns import decision_parts, event_keys, text_code
+from consumer.adapters.columns import decision_parts, text_code
 from consumer.features.event_columns import NO_DAY, EventSource
-from consumer.vocabulary.ids import stable_hash64
+from consumer.vocabulary.ids import event_key
 from consumer.vocabulary.log import RawRecord
 from consumer.vocabulary.products import OfferCatalogue, Product
 from consumer.vocabulary.words import INTERACTION_KINDS, TRANSACTION_KINDS
@@ -76,7 +76,7 @@ def test_a_transaction_fills_its_columns_and_leaves_the_others_neutral() -> None
     assert (events.is_credit[0], events.amount_minor[0]) == (True, 500_000)
     assert (events.merchant_category[0], events.balance_minor[0], events.has_balance[0]) == (5411, -7, True)
     assert (events.product[0], events.satisfaction[0], events.detail[0], events.channel[0]) == (-1, 0, -1, 0)
-    assert events.event_key[0] == stable_hash64("e-transactions-0")
+    assert events.event_key[0] == event_key("e-transactions-0")
 
 
 def test_an_interaction_names_its_product_by_column() -> None:
@@ -154,8 +154,3 @@ def test_an_empty_batch_is_a_batch() -> None:
 )
 def test_a_foreign_decision_id_has_no_parts(text: str) -> None:
     assert decision_parts(text) == (-1, -1, -1)
-
-
-def test_event_keys_are_the_stable_hash_of_each_id() -> None:
-    ids = ["e-1", "e-2", "x" * 64]
-    assert event_keys(ids).tolist() == [stable_hash64(text) for text in ids]
