@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -74,7 +78,7 @@ def run(
     bank = replace(bank, faults=rates, pace=pace_of(pace))
     bus = _bus(told, hears=True)
     try:
-        with progress_display() as progress:
+        with _ended_by_sigterm(), progress_display() as progress:
             found = run_bank(bank, bus, progress)
     finally:
         bus.close()
@@ -137,6 +141,20 @@ def replay(
     if report is not None:
         write_report(found, report)
     typer.echo(replay_page(found))
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end a run well: what was published is sent, and the exit code is 0."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        raise typer.Exit
+
+    former = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
 
 
 def pace_of(text: str) -> Pace:
