@@ -44,7 +44,8 @@ class StableDraws:
         return whole
 
     def normal(self, mean: float, spread: float, shape: Any) -> np.ndarray:
-        return mean + spread * np.sqrt(12.0) * (self.random(shape) - 0.5)
+        spread_out: np.ndarray = mean + spread * np.sqrt(12.0) * (self.random(shape) - 0.5)
+        return spread_out
 
     def choice(self, values: Any, shape: Any, p: Any = None) -> np.ndarray:
         bounds = np.cumsum(p if p is not None else np.full(len(values), 1.0 / len(values)))
@@ -56,8 +57,8 @@ class StableDraws:
 
 def decisions() -> dict[str, Any]:
     policy = compile_policy(load_policy(HERE / "small_bank.yaml"))
-    facts = facts_from(policy, 40, generator=StableDraws(7), odd=0.01)
-    facts = replace(facts, budget_left=facts.budget_left + 3)
+    facts = facts_from(policy, 40, generator=StableDraws(9), odd=0.01)
+    facts = replace(facts, budget_left=facts.budget_left + 2)
     choices = decide(policy, facts)
     offers = [offer.offer_id for offer in policy.catalogue.offers]
     rows = []

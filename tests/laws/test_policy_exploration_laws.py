@@ -150,3 +150,16 @@ def test_bank_time_is_right_on_both_sides_of_every_change_of_the_clock_in_a_year
     minutes = local_time(zone, quarters_s * 1_000).minute
     expected = [datetime.fromtimestamp(int(s), UTC).astimezone(ZoneInfo(zone)) for s in quarters_s]
     assert minutes.tolist() == [moment.hour * 60 + moment.minute for moment in expected]
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(8, 40))
+def test_a_decision_has_the_same_bits_alone_as_among_others(number: int, n_offers: int) -> None:
+    # Many arms with unlike chances: a sum that pairs its terms otherwise for one column shows in the last bit.
+    generator = np.random.default_rng(number)
+    is_candidate, priority = generator.random((n_offers, 9)) < 0.8, generator.random((n_offers, 9))
+    evidence, is_uniform = generator.integers(0, 9_999, n_offers).astype(float), generator.random(9) < 0.1
+    whole = chances_of((is_candidate, priority, evidence, is_uniform)).probability
+    for i in range(9):
+        one = np.ascontiguousarray(is_candidate[:, [i]]), np.ascontiguousarray(priority[:, [i]])
+        alone = chances_of((*one, evidence, is_uniform[[i]])).probability
+        np.testing.assert_array_equal(alone[:, 0], whole[:, i])

@@ -11,7 +11,7 @@ from consumer.policy.compiled import CompiledPolicy
 from consumer.policy.facts import Facts
 from consumer.vocabulary.ids import stable_hash64
 from consumer.vocabulary.words import CHANNELS
-from tests.oracles.decision_facts import ALL_CONSENTS, NOON_MS, good_facts
+from tests.oracles.decision_facts import NOON_MS, good_facts
 
 
 class Draws(Protocol):
@@ -47,14 +47,20 @@ def facts_from(policy: CompiledPolicy, n: int, *, generator: Draws, odd: float, 
     catalogue = policy.catalogue
     n_offers, n_products = len(catalogue.offers), len(catalogue.products)
 
-    def rarely(shape: int | tuple[int, ...] = n) -> np.ndarray:
-        return generator.random(shape) < odd
+    def rarely(shape: int | tuple[int, ...] = n, share: float = 1.0) -> np.ndarray:
+        return generator.random(shape) < odd * share
+
+    def gated() -> np.ndarray:
+        """Eight gates, any of which hides all that comes after it."""
+        return rarely(n, 1 / 8)
 
     hours = generator.integers(-30 * 24, 30 * 24, n) * 3_600_000
     at_ms = NOON_MS + np.where(rarely(), hours, generator.integers(0, 3_600_000, n))
     keys = np.array([*(offer.offer_key for offer in catalogue.offers), 7], np.uint16)
-    ages_s = generator.integers(-3_600, 40 * 86_400, (n, 16))
-    contact_s = np.where(rarely((n, 16)), at_ms[:, None] // 1_000 - ages_s, 0)
+    # Half of the contacts stand within or at the edge of the shortest window.
+    edges_s = generator.choice([86_400, 7 * 86_400, 8 * 86_400, 40 * 86_400], (n, 16))
+    ages_s = edges_s - generator.integers(0, 2, (n, 16)) * generator.integers(0, 10 * 86_400, (n, 16))
+    contact_s = np.where(rarely((n, 16), 0.5), at_ms[:, None] // 1_000 - ages_s, 0)
     refused_s = np.where(
         rarely((n, n_products)),
         at_ms[:, None] // 1_000 - generator.integers(0, 80 * 86_400, (n, n_products)),
@@ -66,17 +72,17 @@ def facts_from(policy: CompiledPolicy, n: int, *, generator: Draws, odd: float, 
         n,
         customer_ids=[f"c-{start + i}" for i in range(n)],
         at_ms=at_ms,
-        is_known=~rarely(),
-        consents=np.where(rarely(), generator.integers(0, ALL_CONSENTS + 1, n), ALL_CONSENTS),
-        is_deceased=rarely(),
-        age_years=np.where(rarely(), generator.choice([np.nan, 17.99, 18.0], n), 40.0),
-        kyc_status=np.where(rarely(), generator.integers(-1, 3, n), 0),
-        aml_status=np.where(rarely(), generator.integers(0, 3, n), 0),
-        is_vulnerable=rarely(),
+        is_known=~gated(),
+        consents=np.where(gated(), 1, 3) | np.where(rarely(), generator.integers(0, 2**7, n), 2**7 - 1) << 2,
+        is_deceased=gated(),
+        age_years=np.where(gated(), generator.choice([np.nan, 17.99, 18.0], n), 40.0),
+        kyc_status=np.where(gated(), generator.integers(-1, 3, n), 0),
+        aml_status=np.where(gated(), generator.integers(0, 3, n), 0),
+        is_vulnerable=gated(),
         holdings=np.where(rarely(), generator.integers(0, 2**n_products, n), 0),
         fields={
-            "income_minor": np.where(rarely(), 999_999.0, 1_000_000.0),
-            "income_is_known": (~rarely()).astype(float),
+            "income_minor": np.where(rarely(), 999_999.0, generator.choice([1_000_000.0, 7_000_000.0], n)),
+            "income_is_known": (~gated()).astype(float),
             "debit_sum_90d": np.where(rarely(), 2e6, 1e6),
             "credit_sum_90d": np.where(rarely(), np.nan, 2e6),
             "churn_probability": generator.choice([0.0, 0.3, 0.6], n, p=[0.6, 0.3, 0.1]),
@@ -97,5 +103,5 @@ def facts_from(policy: CompiledPolicy, n: int, *, generator: Draws, odd: float, 
         channel_preference=generator.random((n, len(CHANNELS))),
         draw=generator.random(n),
         budget_group=generator.integers(0, groups, n),
-        budget_left=generator.integers(0, 4, (groups, n_offers)),
+        budget_left=generator.integers(0, 6, (groups, n_offers)),
     )

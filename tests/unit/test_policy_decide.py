@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from consumer.policy.arms import ARMS, assigned_arms
+from consumer.policy.compiled import compile_policy
 from consumer.policy.decide import decide
 from consumer.policy.document import load_policy
 from consumer.policy.facts import Facts
@@ -172,11 +173,11 @@ def test_the_same_offer_waits_for_its_own_cap() -> None:
 
 def test_a_refused_product_is_not_offered_again_until_it_has_cooled_off_alone_or_in_a_bundle() -> None:
     refused = np.zeros((1, 12), np.uint32)
-    refused[0, POLICY.catalogue.product_index["home_insurance"]] = NOON_MS // 1000 - 59 * 86_400
+    refused[0, POLICY.catalogue.product_index["home_insurance"]] = NOON_MS // 1000 - 60 * 86_400 + 1
     assert why("home_insurance_offer", refused_s=refused) == Exclusion.COOLING_OFF
     assert why("family_protection_bundle", refused_s=refused) == Exclusion.COOLING_OFF
     assert why("life_insurance_offer", refused_s=refused) == Exclusion.NONE
-    refused -= np.uint32(86_400) * (refused > 0)
+    refused -= refused > 0
     assert why("home_insurance_offer", refused_s=refused) == Exclusion.NONE
 
 
@@ -186,6 +187,15 @@ def test_a_live_offer_shuts_out_those_that_it_excludes_until_it_expires() -> Non
         == Exclusion.MUTUALLY_EXCLUSIVE
     )
     assert why_of("car_loan_offer", contacted([14.0], offer="personal_loan_offer")) == Exclusion.NONE
+
+
+def test_a_live_offer_does_not_shut_out_itself() -> None:
+    small = compile_policy(load_policy("tests/golden/small_bank.yaml"))
+    card, loan = (small.catalogue.offers[small.catalogue.offer_index[name]] for name in ("card", "loan"))
+    days_35 = NOON_MS // 1000 - 35 * 86_400
+    facts = with_contacts(good_facts(small, 1), [(days_35, card.offer_key, APP)])
+    found = reasons(small, decide(small, facts))
+    assert (found[card.offer_id], found[loan.offer_id]) == (Exclusion.NONE, Exclusion.MUTUALLY_EXCLUSIVE)
 
 
 def test_contacts_about_offers_that_left_the_policy_still_count_in_total() -> None:
