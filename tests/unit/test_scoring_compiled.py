@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from consumer.scoring.compiled import PRIOR_VERSION, compile_models
-from consumer.scoring.explain import reasons
 from consumer.scoring.prior import GLOBAL_RATE
 from consumer.vocabulary.errors import ConfigurationError
 from consumer.vocabulary.messages import ModelSnapshot
@@ -102,10 +101,3 @@ def test_the_strongest_reasons_come_first_and_silent_inputs_are_left_out() -> No
     models = compiled(snapshot_of())
     row = np.array([3_000, 2_000, 0])
     assert [name for name, _ in models.explain(row, 0, 3)] == ["balance", "segment_is_0"]
-
-
-def test_reasons_speak_in_the_words_of_the_catalogue() -> None:
-    words = reasons(
-        compiled(snapshot_of()), np.array([3_000, 6_000, 500]), 0, descriptions={"balance": "Balance"}, k=2
-    )
-    assert [reason.text for reason in words] == ["Balance: raises the chance", "salary: lowers the chance"]
