@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from consumer.features.catalogue import catalogue_for
+from consumer.policy import schema
 from consumer.policy.compiled import compile_policy
 from consumer.policy.document import load_policy, parse_policy
 from consumer.policy.rules import KNOWN_FLAGS
@@ -183,3 +184,13 @@ def test_the_retail_bank_has_twelve_products_and_only_rules_about_known_features
 def test_the_flags_that_say_what_is_known_are_features() -> None:
     names = set(catalogue_for(["a"]).names)
     assert set(KNOWN_FLAGS) | set(KNOWN_FLAGS.values()) <= names
+
+
+def test_the_handbook_explains_every_key_of_a_policy() -> None:
+    handbook = Path("docs/policy.md").read_text()
+    sections = [
+        cls for cls in vars(schema).values() if isinstance(cls, type) and issubclass(cls, schema.Section)
+    ]
+    keys = {info.alias or name for cls in sections for name, info in cls.model_fields.items()}
+    assert len(keys) > 70
+    assert {key for key in keys if f"`{key}`" not in handbook} == set()
