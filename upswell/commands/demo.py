@@ -27,4 +27,4 @@ def demo(
     """
     from upswell.demo import run_demo
 
-    run_demo(real_kafka=kafka is Kafka.REAL)
+    run_demo(real_broker=kafka is Kafka.REAL)

@@ -1,0 +1,160 @@
+"""The whole bank on one machine, as a story: history → first weights → live stream → learning.
+
+Kafka is librdkafka's mock cluster in a process of its own (or a real broker), Redis is real, scorer and
+learner are the same processes that a bank runs. Everything lives in one folder and ends with the demo.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from consumer.adapters.kafka_config import client_config
+from consumer.adapters.kafka_topics import ALL_ROLES, create_topics
+from consumer.policy.document import Policy, load_policy
+from consumer.settings import DEFAULT_POLICY
+from consumer.vocabulary.time import HOUR_MS
+from consumer.vocabulary.topics import Topics
+from offline.bundle import write_bundle
+from offline.first_weights import first_weights
+from producer_sim.bank import Bank
+from producer_sim.emit import KafkaBus
+from producer_sim.history import write as write_history
+from producer_sim.run import run as run_bank
+from producer_sim.settings import TYPICAL_FAULTS, BankSettings
+from producer_sim.summary import summarise
+from producer_sim.truth import write_truth
+from upswell.demo_page import DemoResult, demo_page
+from upswell.demo_processes import DemoProcesses
+from upswell.embedded.kafka import real_kafka
+from upswell.embedded.mock_kafka import mock_kafka
+from upswell.embedded.redis import real_redis
+from upswell.latency import TimedBus
+from upswell.simulation_display import progress_display
+
+PARTITIONS: Final = 4
+GROUP_ID: Final = "upswell"
+RESULT_FOLDER: Final = Path("build/demo")
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSize:
+    """How much is shown: enough to see learning and a lift, little enough for two minutes."""
+
+    customers: int = 2_000
+    history_days: int = 90
+    live_days: int = 21
+    step_hours: int = 2
+    seed: int = 7
+
+
+def run_demo(*, real_broker: bool, size: DemoSize | None = None) -> DemoResult:
+    """Run the demo and print what it found.
+
+    Raises
+    ------
+    ConfigurationError : a service cannot be started; the text says what to install
+    """
+    console = Console(stderr=True)
+    size = size or DemoSize()
+    policy = load_policy(DEFAULT_POLICY)
+    with tempfile.TemporaryDirectory(prefix="upswell-demo-") as name:
+        folder = Path(name)
+        with _services(folder, real_broker=real_broker, console=console) as processes:
+            result = _story(folder, processes, policy, size, console)
+        _keep(folder)
+    Console().print(demo_page(result, RESULT_FOLDER))
+    return result
+
+
+def _story(
+    folder: Path, processes: DemoProcesses, policy: Policy, size: DemoSize, console: Console
+) -> DemoResult:
+    settings = _bank_settings(policy, size)
+    bank = Bank(settings)
+    console.print(f"[bold]1 of 3[/] A bank of {size.customers:,} customers lives through {size.history_days} days")
+    with progress_display() as progress:
+        history = write_history(settings, folder / "history", progress, bank=bank)
+    console.print(f"[bold]2 of 3[/] First weights from {history.lines['campaign']:,} answers to past offers")
+    seeds = folder / "seeds.json"
+    with console.status("reading the history with the scorer's own fold") as status:
+        bundle = first_weights(
+            folder / "history",
+            policy.catalogue,
+            progress=lambda count: status.update(f"reading the history with the scorer's own fold: {count:,} events"),
+        )
+    write_bundle(bundle, seeds)
+    console.print(f"[bold]3 of 3[/] {size.live_days} live days: events in, offers out, models learn")
+    with processes.running(seeds=seeds), _bus(processes) as bus, progress_display() as progress:
+        truth = run_bank(settings, bus, progress, bank=bank)
+    write_truth(truth, folder / "truth.json")
+    return DemoResult(
+        summary=summarise(truth),
+        latencies_ms=tuple(bus.latencies_ms()),
+        models=processes.published_models(),
+        live_days=size.live_days,
+    )
+
+
+def _bank_settings(policy: Policy, size: DemoSize) -> BankSettings:
+    return BankSettings(
+        customers=size.customers,
+        start=date(2026, 3, 2),
+        days=size.live_days,
+        history_days=size.history_days,
+        seed=size.seed,
+        step_ms=size.step_hours * HOUR_MS,
+        products=policy.catalogue.product_ids,
+        offers={offer.offer_id: offer.products for offer in policy.catalogue.offers},
+        faults=replace(TYPICAL_FAULTS),
+        campaign_share=0.03,
+    )
+
+
+@contextmanager
+def _services(folder: Path, *, real_broker: bool, console: Console) -> Iterator[DemoProcesses]:
+    """Run broker and Redis; what was started is stopped, also after Ctrl-C."""
+    topics = Topics()
+    with ExitStack() as stack:
+        with console.status("starting Kafka and Redis"):
+            redis = stack.enter_context(real_redis(folder / "redis"))
+            if real_broker:
+                servers = stack.enter_context(real_kafka(folder / "kafka")).bootstrap_servers
+                create_topics(client_config(servers), topics, partitions=PARTITIONS)
+            else:
+                partitions = {topics.name(role): PARTITIONS for role in ALL_ROLES}
+                servers = stack.enter_context(mock_kafka(partitions)).bootstrap_servers
+        yield DemoProcesses(
+            folder=folder,
+            servers=servers,
+            redis_url=redis.url,
+            topics=topics,
+            group_id=GROUP_ID,
+            delivery="transactional" if real_broker else "at_least_once",
+        )
+
+
+@contextmanager
+def _bus(processes: DemoProcesses) -> Iterator[TimedBus]:
+    bus = KafkaBus(processes.servers, topics=processes.topics, group_id=processes.group_id)
+    try:
+        with TimedBus.over(bus, processes.servers, processes.topics) as timed:
+            yield timed
+    finally:
+        bus.close()
+
+
+def _keep(folder: Path) -> None:
+    """Leave what is worth looking at where the user stands."""
+    RESULT_FOLDER.mkdir(parents=True, exist_ok=True)
+    for name in ("truth.json", "seeds.json", "scorer.log", "learner.log"):
+        if (folder / name).exists():
+            shutil.copyfile(folder / name, RESULT_FOLDER / name)
