@@ -71,6 +71,7 @@ class KafkaSource:
         instance_id: str = "",
     ) -> None:
         self.group_id = group_id
+        self.answer_timeout_s = ANSWER_TIMEOUT_S
         self._client = client
         self._topics = topics
         self._instance_id = instance_id
@@ -122,17 +123,16 @@ class KafkaSource:
 
     def _accept(self, messages: Sequence[Message]) -> None:
         """Sort messages into the merges of their partitions, run by run."""
-        errors = list(map(Message.error, messages))
-        # Not the errors themselves: the library cannot compare one with None, and groupby would.
-        is_record = [error is None for error in errors]
-        places = zip(map(_topic_of, messages), map(_partition_of, messages), is_record, strict=True)
+        # Not the errors themselves: groupby compares, and the library cannot compare an error with None.
+        are_records = [error is None for error in map(Message.error, messages)]
+        places = zip(map(_topic_of, messages), map(_partition_of, messages), are_records, strict=True)
         start = 0
         touched: set[int] = set()
         for (topic, partition, has_records), run in groupby(places):
             stop = start + len(list(run))
             if not has_records:
-                for error, message in zip(errors[start:stop], messages[start:stop], strict=True):
-                    self._note(error, message)
+                for message in messages[start:stop]:
+                    self._note(message)
             elif (reading := self._reading.get(partition)) is not None:
                 self._push(reading, self._roles[topic], messages[start:stop])
             touched.add(partition)
@@ -157,8 +157,9 @@ class KafkaSource:
         reading.merge.set_at_end(role, False)
         reading.positions[role] = records[-1].offset + 1
 
-    def _note(self, error: KafkaError, message: Message) -> None:
+    def _note(self, message: Message) -> None:
         """Take in an event that is no record."""
+        error = cast(KafkaError, message.error())
         topic, partition = _topic_of(message), _partition_of(message)
         if error.code() == KafkaError._PARTITION_EOF:
             reading = self._reading.get(partition)
@@ -223,7 +224,7 @@ class KafkaSource:
         """
         places = [TopicPartition(name, partition) for name in self._names.values()]
         try:
-            found = self._consumer.committed(places, timeout=ANSWER_TIMEOUT_S)
+            found = self._consumer.committed(places, timeout=self.answer_timeout_s)
         except KafkaException as error:
             raise translated(
                 kafka_error(error), f"tell the committed offsets of partition {partition}"
@@ -236,7 +237,7 @@ class KafkaSource:
 
     def _bounds_of(self, place: TopicPartition) -> Bounds:
         try:
-            found = self._consumer.get_watermark_offsets(place, timeout=ANSWER_TIMEOUT_S)
+            found = self._consumer.get_watermark_offsets(place, timeout=self.answer_timeout_s)
         except KafkaException as error:
             raise translated(kafka_error(error), f"tell the bounds of {place.topic}") from error
         return Bounds(*found)

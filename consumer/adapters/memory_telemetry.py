@@ -12,6 +12,7 @@ class MemoryTelemetry:
         self.counts: dict[tuple[str, Labels], int] = {}
         self.gauges: dict[tuple[str, Labels], float] = {}
         self.observed: dict[tuple[str, Labels], list[float]] = {}
+        self.is_ready = False
 
     def count(self, name: str, amount: int = 1, **labels: str) -> None:
         """Add to a counter."""
@@ -25,6 +26,10 @@ class MemoryTelemetry:
     def observe(self, name: str, value: float, **labels: str) -> None:
         """Keep a value."""
         self.observed.setdefault((name, tuple(sorted(labels.items()))), []).append(value)
+
+    def moved(self, *, is_ready: bool) -> None:
+        """Keep what the loop says of itself."""
+        self.is_ready = is_ready
 
     def total(self, name: str, **labels: str) -> int:
         """Return a counter's sum over all labels that are not given."""

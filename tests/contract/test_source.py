@@ -100,6 +100,16 @@ def test_records_of_an_aborted_transaction_are_left_out_and_hold_nobody_back(wor
     assert values(read(process, 1)) == [b"last"]
 
 
+def test_an_end_of_partition_between_two_records_stops_nothing(world: World) -> None:
+    world.append("transactions", 0, b"before the end", timestamp_ms=1)
+    process = world.start("a")
+    until(lambda: len(process.listener.owned) == N_PARTITIONS, [process])
+    world.visible("transactions")  # takes as long as the source's own fetch of record and end
+    world.append("transactions", 0, b"after the end", timestamp_ms=2)
+    world.visible("transactions")
+    assert values(read(process, 2)) == [b"before the end", b"after the end"]
+
+
 def test_committed_offsets_are_told_by_role_and_partition(world: World) -> None:
     process = world.start("a")
     until(lambda: len(process.listener.owned) == N_PARTITIONS, [process])

@@ -165,7 +165,7 @@ class KafkaWorld:
         assert self._bank.flush(PATIENCE_S) == 0
 
     def append_aborted(self, role: str, partition: int, value: bytes, *, timestamp_ms: int) -> None:
-        producer = self._transactional("bank")
+        producer = self.transactional("bank")
         producer.produce(self.topics.name(role), value, b"c-1", partition=partition, timestamp=timestamp_ms)
         producer.flush(PATIENCE_S)
         producer.abort_transaction(PATIENCE_S)
@@ -196,7 +196,7 @@ class KafkaWorld:
         return self.start(process.name, static=True)
 
     def leave_open(self, name: str, outputs: Sequence[OutputRecord]) -> None:
-        producer = self._transactional(name)
+        producer = self.transactional(name)
         for output in outputs:
             producer.produce(self.topics.name(output.role), output.value, output.key)
         producer.flush(PATIENCE_S)
@@ -217,7 +217,8 @@ class KafkaWorld:
         for close in reversed(self._opened):
             close()
 
-    def _transactional(self, name: str) -> Producer:
+    def transactional(self, name: str) -> Producer:
+        """Return a producer of this name with a transaction open."""
         producer = Producer(producer_config(self.client, transactional_id=self._prefix + name))
         producer.init_transactions(PATIENCE_S)
         producer.begin_transaction()
