@@ -53,7 +53,7 @@ def create_topics(
         admin.create_topics(missing, operation_timeout=ANSWER_TIMEOUT_S).items() if missing else ()
     ):
         try:
-            done.result(timeout=START_TIMEOUT_S)
+            done.result(timeout=ANSWER_TIMEOUT_S)
             created.append(name)
         except KafkaException as error:
             _accept_existing(kafka_error(error), name)

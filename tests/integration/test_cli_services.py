@@ -51,12 +51,13 @@ def upswell(*arguments: str, **variables: str) -> subprocess.CompletedProcess[st
 
 
 def refused(*arguments: str, **variables: str) -> str:
-    """Run a command that must say in time what is wrong; return its one sentence."""
+    """Run a command that must say in time what is wrong; return its one sentence, without the log."""
     started_s = time.monotonic()
     run = upswell(*arguments, **variables)
     assert time.monotonic() - started_s < SAID_WITHIN_S
-    assert (run.returncode, run.stdout, run.stderr.count("\n")) == (2, "", 1), run.stderr
-    return run.stderr
+    sentences = [line for line in run.stderr.splitlines() if not line.startswith('{"time_ms"')]
+    assert (run.returncode, run.stdout, len(sentences)) == (2, "", 1), run.stderr
+    return sentences[0]
 
 
 @pytest.fixture
@@ -93,9 +94,54 @@ def test_other_partition_counts_are_refused_with_topics_and_counts(
     assert f"{topics.name('customers')} 3" in sentence
 
 
-@pytest.mark.parametrize("command", [("topics", "check"), ("topics", "create"), ("simulate", "run")])
+@pytest.mark.parametrize(
+    "command", [("topics", "check"), ("topics", "create"), ("simulate", "run"), ("score",), ("learn",)]
+)
 def test_a_wrong_broker_is_said_within_ten_seconds(command: tuple[str, ...], nobody: str) -> None:
     assert nobody in refused(*command, kafka_bootstrap_servers=nobody)
+
+
+# ---------------------------------------------------------------- score and learn
+
+
+@pytest.fixture
+def created(kafka_broker: KafkaBroker, topic_prefix: str) -> dict[str, str]:
+    """Settings of a cluster with all topics, three partitions each."""
+    settings = {"kafka_bootstrap_servers": kafka_broker.bootstrap_servers, "topic_prefix": topic_prefix}
+    assert upswell("topics", "create", "--partitions", "3", **settings).returncode == 0
+    return settings
+
+
+def test_a_scorer_refuses_a_wrong_redis(created: dict[str, str], nobody: str) -> None:
+    assert nobody in refused("score", redis_url=f"redis://{nobody}/0", **created)
+
+
+def test_a_scorer_refuses_missing_topics(kafka_broker: KafkaBroker, topic_prefix: str) -> None:
+    sentence = refused(
+        "score", kafka_bootstrap_servers=kafka_broker.bootstrap_servers, topic_prefix=topic_prefix
+    )
+    assert f"{topic_prefix}bank.transactions" in sentence
+    assert "upswell topics create" in sentence
+
+
+@pytest.mark.parametrize("role", ["score", "learn"])
+def test_a_wrong_policy_or_seeds_file_is_refused(role: str, created: dict[str, str], tmp_path: Path) -> None:
+    assert "nowhere.yaml" in refused(role, policy="nowhere.yaml", **created)
+    (tmp_path / "policy.yaml").write_text("policy: p\nformat: one\n", encoding="utf-8")
+    assert "policy.yaml, line 1: " in refused(role, policy=str(tmp_path / "policy.yaml"), **created)
+    assert "nowhere.json" in refused(role, seeds="nowhere.json", **created)
+
+
+def test_a_scorer_refuses_state_of_another_number_of_partitions(
+    created: dict[str, str], clean_redis: RedisServer
+) -> None:
+    store = RedisStore(clean_redis.url, namespace=created["topic_prefix"])
+    for partition in range(3):
+        store.take_over(partition, n_partitions=12)
+    store.close()
+    sentence = refused("score", redis_url=clean_redis.url, **created)
+    assert "12" in sentence
+    assert "3" in sentence
 
 
 # ---------------------------------------------------------------- inspect
