@@ -116,7 +116,10 @@ def publish(servers: str, topics: Topics, records: Iterator[OutputRecord]) -> in
         while True:
             try:
                 producer.produce(
-                    topics.name(record.role), key=record.key, value=record.value, timestamp=record.event_time_ms
+                    topics.name(record.role),
+                    key=record.key,
+                    value=record.value,
+                    timestamp=record.event_time_ms,
                 )
                 break
             except BufferError:
@@ -147,7 +150,9 @@ def measured(scorer: Scorer, expected: int, *, with_profile: bool) -> Run:
     scorer.ports.source.close()
     telemetry = scorer.ports.telemetry
     assert isinstance(telemetry, NoTelemetry)
-    return Run(taken, telemetry.decisions, seconds, dict(watch.seconds), _top(profiler) if with_profile else "")
+    return Run(
+        taken, telemetry.decisions, seconds, dict(watch.seconds), _top(profiler) if with_profile else ""
+    )
 
 
 def _time_steps(scorer: Scorer, watch: Stopwatch) -> None:
@@ -183,18 +188,24 @@ def report(load: Load, partitions: int, plain: Run, profiled: Run) -> str:
     names = {"run": "fold, attribute, score, decide", "load": "fetch (MGET)", "write": "write (WATCH … EXEC)"}
     rows = [
         f"| {names.get(name, name)} | {seconds:.2f} | {seconds * MEGA / plain.records:.2f} | {seconds / plain.seconds:.0%} |"
-        for name, seconds in sorted([*plain.steps.items(), ("the loop itself", rest)], key=lambda row: -row[1])
+        for name, seconds in sorted(
+            [*plain.steps.items(), ("the loop itself", rest)], key=lambda row: -row[1]
+        )
     ]
     return "\n".join(
         [
             "# Profile of the scorer",
             "",
-            f"`python -m benchmarks.profile_scorer --events {load.n_events} --customers {load.n_customers} "
-            f"--partitions {partitions}`: one process, real Kafka with transactions and real Redis on the same "
-            "machine.",
+            (
+                f"`python -m benchmarks.profile_scorer --events {load.n_events} --customers {load.n_customers} "
+                f"--partitions {partitions}`: one process, real Kafka with transactions and real Redis on the "
+                "same machine."
+            ),
             "",
-            f"{plain.records:,} records ({plain.decisions:,} decisions) in {plain.seconds:.1f} s: "
-            f"{plain.records / plain.seconds:,.0f} records/s.",
+            (
+                f"{plain.records:,} records ({plain.decisions:,} decisions) in {plain.seconds:.1f} s: "
+                f"{plain.records / plain.seconds:,.0f} records/s."
+            ),
             "",
             "| step | seconds | µs a record | share |",
             "|---|---:|---:|---:|",
@@ -212,7 +223,9 @@ def report(load: Load, partitions: int, plain: Run, profiled: Run) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run both measurements and write the report."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--events", type=int, default=500_000)
     parser.add_argument("--customers", type=int, default=50_000)
     parser.add_argument("--partitions", type=int, default=12)
@@ -225,15 +238,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for number in range(2):
             topics = Topics(f"profile{number}.")
             with real_redis(Path(folder) / f"r{number}") as redis:
-                runs.append(_run(broker.bootstrap_servers, redis.url, topics, load, options, profile=bool(number)))
+                services = Services(broker.bootstrap_servers, redis.url, topics)
+                runs.append(_run(services, load, options, with_profile=bool(number)))
         text = report(load, options.partitions, *runs)
     options.out.write_text(text)
     print(text)
 
 
-def _run(
-    servers: str, redis_url: str, topics: Topics, load: Load, options: argparse.Namespace, *, profile: bool
-) -> Run:
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Where broker and store are."""
+
+    servers: str
+    redis_url: str
+    topics: Topics
+
+
+def _run(services: Services, load: Load, options: argparse.Namespace, *, with_profile: bool) -> Run:
+    servers, topics = services.servers, services.topics
     client = client_config(servers)
     create_topics(client, topics, partitions=options.partitions)
     policy = load_policy(DEFAULT_POLICY)
@@ -246,7 +268,7 @@ def _run(
         ScorerPorts(
             source,
             KafkaSink(client, topics, source=source, transactional_id=f"{topics.prefix}profile"),
-            RedisStore(redis_url, namespace=topics.prefix),
+            RedisStore(services.redis_url, namespace=topics.prefix),
             SystemClock(),
             telemetry,
         ),
@@ -256,7 +278,7 @@ def _run(
         options.partitions,
         limits=ScorerLimits(batch_records=options.batch),
     )
-    return measured(scorer, expected, with_profile=profile)
+    return measured(scorer, expected, with_profile=with_profile)
 
 
 if __name__ == "__main__":

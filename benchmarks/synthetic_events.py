@@ -88,7 +88,9 @@ def _transaction(pick: int, amount: int, balance: int) -> str:
 def _interaction(pick: int, products: tuple[str, ...], *, is_view: bool) -> str:
     channel = CHANNELS[pick % 2]
     if is_view:
-        return f'"channel":"{channel}","kind":"product_view","product_id":"{products[pick % len(products)]}"}}'
+        return (
+            f'"channel":"{channel}","kind":"product_view","product_id":"{products[pick % len(products)]}"}}'
+        )
     kind = PLAIN_INTERACTIONS[pick % len(PLAIN_INTERACTIONS)]
     assert kind in INTERACTION_KINDS
     return f'"channel":"{channel}","kind":"{kind}","duration_ms":{pick % 60_000}}}'

@@ -39,7 +39,9 @@ REBUILDS = 10
 Stopping = Callable[[], bool]
 
 
-def run_scorer(settings: Settings, *, models_frozen: bool = False, is_stopping: Stopping | None = None) -> None:
+def run_scorer(
+    settings: Settings, *, models_frozen: bool = False, is_stopping: Stopping | None = None
+) -> None:
     """Score until SIGTERM, SIGINT or `is_stopping`; the batch in hand is finished.
 
     Parameters

@@ -24,7 +24,6 @@ from consumer.runtime.serving_models import ModelShape
 from consumer.scoring.seeds import NobodyPlaced, SeedSet
 from consumer.vocabulary.topics import Topics
 
-
 NO_SEEDS = SeedSet(version="", snapshots={}, place_segment=NobodyPlaced())
 """Without a bundle: models start from rates, and nobody is placed in a segment."""
 

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -69,18 +69,19 @@ def run_demo(*, real_broker: bool, size: DemoSize | None = None) -> DemoResult:
     with tempfile.TemporaryDirectory(prefix="upswell-demo-") as name:
         folder = Path(name)
         with _services(folder, real_broker=real_broker, console=console) as processes:
-            result = _story(folder, processes, policy, size, console)
+            result = _story(processes, policy, size, console=console)
         _keep(folder)
     Console().print(demo_page(result, RESULT_FOLDER))
     return result
 
 
-def _story(
-    folder: Path, processes: DemoProcesses, policy: Policy, size: DemoSize, console: Console
-) -> DemoResult:
+def _story(processes: DemoProcesses, policy: Policy, size: DemoSize, *, console: Console) -> DemoResult:
+    folder = processes.folder
     settings = _bank_settings(policy, size)
     bank = Bank(settings)
-    console.print(f"[bold]1 of 3[/] A bank of {size.customers:,} customers lives through {size.history_days} days")
+    console.print(
+        f"[bold]1 of 3[/] A bank of {size.customers:,} customers lives through {size.history_days} days"
+    )
     with progress_display() as progress:
         history = write_history(settings, folder / "history", progress, bank=bank)
     console.print(f"[bold]2 of 3[/] First weights from {history.lines['campaign']:,} answers to past offers")
@@ -89,7 +90,9 @@ def _story(
         bundle = first_weights(
             folder / "history",
             policy.catalogue,
-            progress=lambda count: status.update(f"reading the history with the scorer's own fold: {count:,} events"),
+            progress=lambda count: status.update(
+                f"reading the history with the scorer's own fold: {count:,} events"
+            ),
         )
     write_bundle(bundle, seeds)
     console.print(f"[bold]3 of 3[/] {size.live_days} live days: events in, offers out, models learn")
@@ -114,7 +117,7 @@ def _bank_settings(policy: Policy, size: DemoSize) -> BankSettings:
         step_ms=size.step_hours * HOUR_MS,
         products=policy.catalogue.product_ids,
         offers={offer.offer_id: offer.products for offer in policy.catalogue.offers},
-        faults=replace(TYPICAL_FAULTS),
+        faults=TYPICAL_FAULTS,
         campaign_share=0.03,
     )
 

@@ -48,8 +48,10 @@ def _rows(result: DemoResult) -> list[tuple[str, str]]:
         ("Answers", f"{found.accepted:,} offers accepted, {found.purchased:,} products bought after one"),
         (
             "Conversion",
-            f"{found.treated.conversion:.1%} of {found.treated.customers:,} customers bought something; in the "
-            f"holdout, who get no offers, {found.holdout.conversion:.1%} of {found.holdout.customers:,}",
+            (
+                f"{found.treated.conversion:.1%} of {found.treated.customers:,} customers bought something; in the "
+                f"holdout, who get no offers, {found.holdout.conversion:.1%} of {found.holdout.customers:,}"
+            ),
         ),
         (
             "Lift",
@@ -61,8 +63,10 @@ def _rows(result: DemoResult) -> list[tuple[str, str]]:
         rows.append(
             (
                 "Against the oracle",
-                f"{found.share_of_oracle_value:.0%} of the value that somebody who knows every customer's mind would "
-                f"have found; offering at random {found.share_of_random_value:.0%}",
+                (
+                    f"{found.share_of_oracle_value:.0%} of the value that somebody who knows every customer's mind "
+                    f"would have found; offering at random {found.share_of_random_value:.0%}"
+                ),
             )
         )
     return [*rows, ("Learning", _learning(result.models)), ("Event → offer", _latency(result.latencies_ms))]

@@ -57,7 +57,9 @@ class DemoProcesses:
             found = [ModelSnapshot.model_validate_json(value) for value in feed.read_all()]
         finally:
             feed.close()
-        latest = {snapshot.product_id: snapshot for snapshot in sorted(found, key=lambda model: model.version)}
+        latest = {
+            snapshot.product_id: snapshot for snapshot in sorted(found, key=lambda model: model.version)
+        }
         return list(latest.values())
 
     def _service(self, name: str, command: str, environment: Mapping[str, str]) -> Service:
@@ -74,7 +76,7 @@ class DemoProcesses:
 
 def _answers_yes(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=READY_TIMEOUT_S) as answer:
+        with urllib.request.urlopen(url, timeout=READY_TIMEOUT_S) as answer:  # noqa: S310 - our own page
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False

@@ -64,8 +64,8 @@ class TimedBus:
 
     def publish(self, records: Sequence[Outgoing]) -> None:
         """Publish, noting the time."""
-        now = time.monotonic()
-        self.sent_s.update({record.event_id: now for record in records})
+        sent_s = time.monotonic()
+        self.sent_s.update({record.event_id: sent_s for record in records})
         self.inner.publish(records)
 
     def settle(self, timeout_s: float) -> None:

@@ -31,9 +31,15 @@ PROGRESS_INTERVAL_S: Final = 30.0
 STALLED_AFTER_S: Final = 60.0
 """A loop polls several times a second; one that has not for so long hangs."""
 
-BATCH_BUCKETS_S: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+BATCH_BOUNDS_S: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 NOTEWORTHY: Final = frozenset(
-    {"fenced_total", "rebuilds_total", "outbox_republished_total", "model_snapshots_refused_total", "drifts_total"}
+    {
+        "fenced_total",
+        "rebuilds_total",
+        "outbox_republished_total",
+        "model_snapshots_refused_total",
+        "drifts_total",
+    }
 )
 """Counters whose every step is worth a log line of its own."""
 
@@ -66,7 +72,7 @@ class ProcessTelemetry:
                 self._gauges[metric.name] = Gauge(name, metric.text, labels, registry=self.registry)
             else:
                 self._histograms[metric.name] = Histogram(
-                    name, metric.text, labels, registry=self.registry, buckets=BATCH_BUCKETS_S
+                    name, metric.text, labels, registry=self.registry, buckets=BATCH_BOUNDS_S
                 )
 
     def count(self, name: str, amount: int = 1, **labels: str) -> None:
@@ -90,12 +96,12 @@ class ProcessTelemetry:
 
     def moved(self, *, is_ready: bool) -> None:
         """Note that the loop went round; tell the totals now and then."""
-        now = time.monotonic()
+        moved_s = time.monotonic()
         if is_ready and not self._is_ready:
             self.log(logging.INFO, "ready")
-        self._is_ready, self._moved_s = is_ready, now
-        if now - self._told_s >= PROGRESS_INTERVAL_S:
-            self._told_s = now
+        self._is_ready, self._moved_s = is_ready, moved_s
+        if moved_s - self._told_s >= PROGRESS_INTERVAL_S:
+            self._told_s = moved_s
             self.log(logging.INFO, "progress", **self._totals)
 
     @property
@@ -133,7 +139,9 @@ def process_telemetry(role: str, *, log_level: str, metrics_port: int) -> Iterat
     try:
         server = ThreadingHTTPServer(("", metrics_port), _handler(telemetry))
     except OSError as error:
-        raise ConfigurationError(f"Port {metrics_port} for metrics cannot be opened: {error.strerror}") from error
+        raise ConfigurationError(
+            f"Port {metrics_port} for metrics cannot be opened: {error.strerror}"
+        ) from error
     threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
     try:
         yield telemetry

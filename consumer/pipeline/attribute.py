@@ -116,8 +116,8 @@ class Attribution:
         name = decision_id(
             INPUT_ROLES[row["topic_code"]], loaded.customer_partition[customer], int(row["offset"])
         )
-        propensity = float(row["logging_propensity"])
-        weight = float(importance_weights(np.array([propensity]))[0])
+        logging_propensity = float(row["logging_propensity"])
+        weight = float(importance_weights(np.array([logging_propensity]))[0])
         return {
             "schema_version": SCHEMA_VERSION,
             "event_id": f"{name}.{label.label_kind}.{label.cause}.{label.label}",
@@ -129,7 +129,7 @@ class Attribution:
             "label_kind": label.label_kind,
             "label": label.label,
             "weight": label.sign * weight,
-            "logging_propensity": propensity,
+            "logging_propensity": logging_propensity,
             "cause": label.cause,
             "model_input": {
                 "fingerprint": work.forms.current.fingerprint,
@@ -173,7 +173,8 @@ def _rows_with(steps: Sequence[Step], effect: Effect) -> Int64s:
 
 def outcomes_among(work: WorkingSet, events: Int64s) -> Int64s:
     """Return those of the event rows that are outcomes."""
-    return events[work.decoded.events.source[events] == EventSource.OUTCOME]
+    is_outcome = work.decoded.events.source[events] == EventSource.OUTCOME
+    return np.asarray(events[is_outcome])
 
 
 def _last_event_of(work: WorkingSet) -> dict[int, int]:

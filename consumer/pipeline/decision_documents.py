@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -22,7 +21,7 @@ from consumer.policy.facts import NO_OFFER, RESULTS, Choices
 from consumer.policy.triggers import KINDS_OF_SOURCE
 from consumer.scoring.compiled import CompiledModels
 from consumer.vocabulary.messages import SCHEMA_VERSION
-from consumer.vocabulary.products import Offer
+from consumer.vocabulary.products import Offer, Product
 from consumer.vocabulary.reasons import Exclusion
 from consumer.vocabulary.time import DAY_MS
 from consumer.vocabulary.topics import INPUT_ROLES
@@ -128,7 +127,11 @@ class DecisionDocuments:
         model = self.policy.catalogue.model_of_offer(self._offers[int(decided.choices.chosen[row])])
         strongest = decided.models.explain(decided.inputs_milli[row], model, REASONS)
         return [
-            {"feature": name, "text": self.features.descriptions.get(name, name), "contribution": contribution}
+            {
+                "feature": name,
+                "text": self.features.descriptions.get(name, name),
+                "contribution": contribution,
+            }
             for name, contribution in strongest
         ]
 
@@ -140,7 +143,7 @@ class DecisionDocuments:
     def _offers(self) -> tuple[Offer, ...]:
         return self.policy.catalogue.offers
 
-    def _product(self, offer: Offer) -> Any:
+    def _product(self, offer: Offer) -> Product:
         return self.policy.catalogue.products[self.policy.catalogue.product_index[offer.products[0]]]
 
     def _value_minor(self, offer: Offer) -> int:
@@ -184,6 +187,4 @@ class DecisionDocuments:
 
     def _exclusions(self, choices: Choices, row: int) -> dict[str, str]:
         codes = choices.excluded[row].tolist()
-        return {
-            offer.offer_id: _CODES[code] for offer, code in zip(self._offers, codes, strict=True) if code
-        }
+        return {offer.offer_id: _CODES[code] for offer, code in zip(self._offers, codes, strict=True) if code}

@@ -12,7 +12,6 @@ import numpy as np
 
 from consumer.features.catalogue import FeatureCatalogue
 from consumer.features.event_columns import NO_DAY, EventSource, Int64s, ProfileColumns
-from consumer.features.layout import Records
 from consumer.features.profile import consents, is_known, profile_of
 from consumer.pipeline.budgets import BudgetLeft
 from consumer.pipeline.working_set import WorkingSet

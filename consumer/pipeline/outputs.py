@@ -34,7 +34,9 @@ class OutputEncoder:
 
     def decision(self, document: Document) -> OutputRecord:
         """Return the `nbo.decisions` record of a decision."""
-        return self._record("decisions", document, key=document["customer_id"], ce_type=b"upswell.decision.v1")
+        return self._record(
+            "decisions", document, key=document["customer_id"], ce_type=b"upswell.decision.v1"
+        )
 
     def example(self, document: Document) -> OutputRecord:
         """Return the `nbo.examples` record of a matured label."""

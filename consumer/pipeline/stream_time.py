@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from consumer.features.event_columns import Int64s
 from consumer.decoded import DecodedBatch
+from consumer.features.event_columns import Int64s
 from consumer.pipeline.batch import PartitionProgress
 
 

@@ -12,6 +12,7 @@ a policy whose caps would need more is refused when it is loaded.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 
@@ -44,38 +45,39 @@ class ContactTable:
 
     column_of_key : (65536,), offer column of an offer key, O for keys of offers no longer in the policy
     validity_ms : (O + 1,); cooling_off_ms : (products,)
-    products_of_offer : (O, products) membership; excludes : (O, O) membership, not reflexive
+    product_pairs : (offer, product) for each product of an offer
+    excluding_pairs : (offer, other) where a live other makes the offer wait
     """
 
     windows: tuple[WindowCaps, ...]
     column_of_key: Int64s
     validity_ms: Int64s
     cooling_off_ms: Int64s
-    products_of_offer: Bools
-    excludes: Bools
+    product_pairs: tuple[tuple[int, int], ...]
+    excluding_pairs: tuple[tuple[int, int], ...]
 
 
 def contact_table(text: PolicyText, catalogue: OfferCatalogue) -> ContactTable:
     """Return the contact policy of a policy."""
     n_offers = len(catalogue.offers)
     column_of_key = np.full(_OFFER_KEYS, n_offers, np.int64)
-    products_of_offer = np.zeros((n_offers, len(catalogue.products)), np.bool_)
     for column, offer in enumerate(catalogue.offers):
         column_of_key[offer.offer_key] = column
-        products_of_offer[column, [catalogue.product_index[name] for name in offer.products]] = True
-    excludes = np.zeros((n_offers, n_offers), np.bool_)
-    for members in text.contact_policy.mutually_exclusive:
-        columns = [catalogue.offer_index[name] for name in members]
-        excludes[np.ix_(columns, columns)] = True
-    np.fill_diagonal(excludes, val=False)
+    groups = [
+        [catalogue.offer_index[name] for name in group] for group in text.contact_policy.mutually_exclusive
+    ]
     by_group, days = text.contact_policy.cooling_off_days_by_group, text.contact_policy.cooling_off_days
     return ContactTable(
         windows=_windows(text, catalogue),
         column_of_key=column_of_key,
         validity_ms=np.array([offer.validity_days for offer in catalogue.offers] + [0], np.int64) * DAY_MS,
         cooling_off_ms=np.array([by_group.get(p.group, days) for p in catalogue.products], np.int64) * DAY_MS,
-        products_of_offer=products_of_offer,
-        excludes=excludes,
+        product_pairs=tuple(
+            (column, catalogue.product_index[name])
+            for column, offer in enumerate(catalogue.offers)
+            for name in offer.products
+        ),
+        excluding_pairs=tuple(sorted({pair for group in groups for pair in permutations(set(group), 2)})),
     )
 
 
@@ -116,8 +118,13 @@ def apply_contact_policy(table: ContactTable, facts: Facts, excluded: UInt8s) ->
     -------
     shape (n,), bits of the channels that are at their cap; `choose_channels` turns them into exclusions
     """
+    if facts.refused_s.any():
+        note(excluded, _is_cooling_off(table, facts, excluded.shape), Exclusion.COOLING_OFF)
     contacts = _contacts(table, facts)
-    n, n_offers = len(facts), len(table.excludes)
+    n_offers, n = excluded.shape
+    if not len(contacts.row):
+        return np.zeros(n, np.uint8)
+    note(excluded, _is_shut_out(table, contacts, excluded.shape), Exclusion.MUTUALLY_EXCLUSIVE)
     capped_channels = np.zeros((n, _N_CHANNELS), np.bool_)
     for caps in table.windows:
         inside = contacts.age_ms < caps.window_ms
@@ -126,8 +133,6 @@ def apply_contact_policy(table: ContactTable, facts: Facts, excluded: UInt8s) ->
         capped_channels |= _count(row, channel, (n, _N_CHANNELS)) >= caps.channel_max
         at_offer_cap = _count(row, offer, (n, n_offers + 1))[:, :-1] >= caps.offer_max
         note(excluded, at_offer_cap.T, Exclusion.CAP_OFFER)
-    note(excluded, _is_cooling_off(table, facts), Exclusion.COOLING_OFF)
-    note(excluded, _is_shut_out(table, contacts, n), Exclusion.MUTUALLY_EXCLUSIVE)
     bits: UInt8s = np.packbits(capped_channels, axis=1, bitorder="little")[:, 0]
     return bits
 
@@ -150,23 +155,23 @@ def _count(row: Int64s, column: Int64s, shape: tuple[int, int]) -> Int64s:
     return counts
 
 
-def _is_cooling_off(table: ContactTable, facts: Facts) -> Bools:
+def _is_cooling_off(table: ContactTable, facts: Facts, shape: tuple[int, ...]) -> Bools:
     """Return which offers hold a product that was refused too lately, (O, n)."""
     refused_ms = facts.refused_s.astype(np.int64) * SECOND_MS
     since_ms = facts.at_ms[:, None] - refused_ms
     is_cooling = ((facts.refused_s != 0) & (since_ms < table.cooling_off_ms)).T
-    cooling = np.zeros((len(table.products_of_offer), len(facts)), np.bool_)
-    for offer, product in np.argwhere(table.products_of_offer):
+    cooling = np.zeros(shape, np.bool_)
+    for offer, product in table.product_pairs:
         cooling[offer] |= is_cooling[product]
     return cooling
 
 
-def _is_shut_out(table: ContactTable, contacts: _Contacts, n: int) -> Bools:
+def _is_shut_out(table: ContactTable, contacts: _Contacts, shape: tuple[int, ...]) -> Bools:
     """Return which offers wait for a live offer that excludes them, (O, n)."""
-    n_offers = len(table.excludes)
+    n_offers, n = shape
     is_live = contacts.age_ms < table.validity_ms[contacts.offer]
     live = _count(contacts.row[is_live], contacts.offer[is_live], (n, n_offers + 1)).T > 0
-    shut_out = np.zeros((n_offers, n), np.bool_)
-    for offer, other in np.argwhere(table.excludes):
+    shut_out = np.zeros(shape, np.bool_)
+    for offer, other in table.excluding_pairs:
         shut_out[offer] |= live[other]
     return shut_out

@@ -91,12 +91,13 @@ def _word_fault(field: str, values: Sequence[object], trigger_names: Sequence[st
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A compiled rule; `values` are the numbers that columns hold."""
+    """A compiled rule; `values` are the numbers that columns hold, `flags` the fields that must not be 0."""
 
     field: str
     operator: str
     values: tuple[float, ...]
-    times_field: str | None = None
+    times_field: str | None
+    flags: tuple[str, ...]
 
     def met(self, fields: Mapping[str, Column]) -> Bools:
         """Return where the rule is met, shape (n,)."""
@@ -104,12 +105,6 @@ class Rule:
         for flag in self.flags:
             met &= _column(fields, flag) != 0
         return met
-
-    @property
-    def flags(self) -> tuple[str, ...]:
-        """Names of the fields that say whether the compared values are known."""
-        names = (self.field, self.times_field)
-        return tuple(KNOWN_FLAGS[name] for name in names if name is not None and name in KNOWN_FLAGS)
 
     @property
     def fields(self) -> frozenset[str]:
@@ -152,7 +147,9 @@ def compile_rule(text: RuleText, *, trigger_names: Sequence[str]) -> Rule:
     """Return the rule with its texts turned into the codes that columns hold."""
     values = text.value if isinstance(text.value, list) else [text.value]
     numbers = tuple(_number(text.field, value, trigger_names) for value in values)
-    return Rule(text.field, text.operator, numbers, text.times_field)
+    names = (text.field, text.times_field)
+    flags = tuple(KNOWN_FLAGS[name] for name in names if name is not None and name in KNOWN_FLAGS)
+    return Rule(text.field, text.operator, numbers, text.times_field, flags)
 
 
 def _number(field: str, value: float | str, trigger_names: Sequence[str]) -> float:
@@ -174,11 +171,11 @@ class RuleTable:
 
     def unmet(self, fields: Mapping[str, Column], n: int) -> Bools:
         """Return where an offer's rules are not all met, shape (n_offers, n)."""
-        met = [rule.met(fields) for rule in self.rules]
+        is_unmet = [~rule.met(fields) for rule in self.rules]
         unmet = np.zeros((len(self.needed), n), np.bool_)
         for offer, indices in enumerate(self.needed):
             for index in indices:
-                unmet[offer] |= ~met[index]
+                unmet[offer] |= is_unmet[index]
         return unmet
 
     @property

@@ -15,7 +15,6 @@ from consumer.pipeline.batch import BatchResult, PartitionProgress, SourcedOutpu
 from consumer.ports import OutboxEntry, OutputRecord, PartitionState, PartitionWrite
 from consumer.vocabulary.topics import INPUT_ROLES
 
-
 Value = TypeVar("Value")
 
 

@@ -2,8 +2,9 @@
 
 A snapshot and the offsets of the examples that it contains become visible in one transaction, so a crash
 loses nothing and learns nothing twice: what was learned since is read again from the committed offsets.
-Where the broker has no transactions a snapshot may be visible while its offsets are not; each snapshot
-names the offsets that it contains, and examples below them are left out.
+Offsets and snapshots can still be seen apart for a moment: without transactions always, with them because a
+commit becomes visible on each partition by itself. So each snapshot names the offsets that it contains, the
+learner starts a little before the committed offset, and leaves out what a snapshot contains already.
 
 Rules of this file: only ports; one thread owns all models; the clock only says when to publish, so the
 models depend on the examples of their product alone.
@@ -41,6 +42,10 @@ from consumer.vocabulary.topics import Topics
 Result = TypeVar("Result")
 
 ROLE: Final = "examples"
+REREAD_FACTOR: Final = 4
+"""At most one publication can be visible in part (the next one waits for it), so as many examples as one holds
+are read again, times this for the offsets that transaction markers take."""
+
 _CE_SOURCE: Final = b"upswell/learner"
 
 
@@ -90,6 +95,7 @@ class Learner:
     learners : product → its state; emptied when partitions move, then restored from the model feed
     changed : products that learned since the last publication
     positions : partition → next offset, of what was read since the last publication
+    accounted : partition → offset below which bad examples are dead letters already
     """
 
     ports: LearnerPorts
@@ -101,6 +107,7 @@ class Learner:
     learners: dict[str, ProductLearner] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
     positions: dict[int, int] = field(default_factory=dict)
+    accounted: dict[int, int] = field(default_factory=dict)
     dead_letters: list[OutputRecord] = field(default_factory=list)
     tally: DeadLetterTally = field(default_factory=lambda: DeadLetterTally({}))
     unpublished: int = 0
@@ -171,11 +178,13 @@ class Learner:
         self.learners[snapshot.product_id] = restored_learner(snapshot)
 
     def _seek(self, partition: int, *, has_models: bool) -> None:
-        """Go to the committed offsets; without any model, to the first example that is still there."""
-        source = self.ports.source
+        """Go a little before the committed offset; without any model, to the first example still there."""
+        source, limits = self.ports.source, self.limits
         low = source.bounds(partition)[ROLE].low
-        committed = source.committed(partition).get(ROLE, low) if has_models else low
-        source.seek(partition, {ROLE: max(committed, low)})
+        committed = max(source.committed(partition).get(ROLE, low), low)
+        reread = REREAD_FACTOR * (limits.publish_examples + limits.batch_records)
+        self.accounted[partition] = committed
+        source.seek(partition, {ROLE: max(committed - reread, low) if has_models else low})
 
     def _forget_unpublished(self) -> None:
         self.changed, self.positions, self.dead_letters, self.unpublished = set(), {}, [], 0
@@ -189,31 +198,43 @@ class Learner:
         bad: list[BadRecord] = []
         last_good: dict[tuple[str, int], int] = {}
         for record in records:
-            self.positions[record.partition] = record.offset + 1
+            if not self._is_accounted(record):
+                self.positions[record.partition] = record.offset + 1
             try:
                 self._learn(record)
                 last_good[ROLE, record.partition] = record.offset
             except InvalidMessage as error:
-                bad.append(BadRecord(ROLE, record.partition, record.offset, error.code))
-                self._refuse(record, error)
+                if not self._is_accounted(record):
+                    bad.append(BadRecord(ROLE, record.partition, record.offset, error.code))
+                    self._refuse(record, error)
         self.tally = tally(
             self.dead_letter_limit, self.tally, bad, last_good=last_good, n_records=len(records)
         )
         self.ports.telemetry.count("examples_read_total", len(records))
 
     def _learn(self, record: RawRecord) -> None:
+        # By the key, before anything is decoded: what was learned already is passed over quickly.
+        learner = self.learners.get((record.key or b"").decode(errors="replace"))
+        if learner is not None and learner.contains(record.partition, record.offset):
+            self.ports.telemetry.count("examples_skipped_total", reason="contained")
+            return
         read = self.reader.read(record)
         if read is None:
-            self.ports.telemetry.count("examples_skipped_total", reason="other_features")
+            self.ports.telemetry.count(
+                "examples_skipped_total", int(not self._is_accounted(record)), reason="other_features"
+            )
             return
         product_id = read.example.product_id
         learner = self._learner_of(product_id)
-        if learner.contains(record.partition, record.offset):
-            self.ports.telemetry.count("examples_skipped_total", reason="contained")
-            return
         if learner.learn(read.example, read.inputs, partition=record.partition, offset=record.offset):
             self.ports.telemetry.count("drifts_total", product=product_id)
         self.changed.add(product_id)
+        # A lost example of a former life: committed offsets never go back for it.
+        self.positions.setdefault(record.partition, self.accounted.get(record.partition, 0))
+
+    def _is_accounted(self, record: RawRecord) -> bool:
+        """Return whether the record was read, and counted or refused, in a former life."""
+        return record.offset < self.accounted.get(record.partition, 0)
 
     def _learner_of(self, product_id: str) -> ProductLearner:
         if product_id not in self.learners:

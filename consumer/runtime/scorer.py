@@ -102,9 +102,9 @@ class Scorer:
     decider: Decider
     models: ServingModels
     n_partitions: int
-    limits: ScorerLimits = ScorerLimits()
-    dead_letter_limit: DeadLetterLimit = DeadLetterLimit()
-    backoff: Backoff = Backoff()
+    limits: ScorerLimits = field(default_factory=ScorerLimits)
+    dead_letter_limit: DeadLetterLimit = field(default_factory=DeadLetterLimit)
+    backoff: Backoff = field(default_factory=Backoff)
     owned: dict[int, OwnedPartition] = field(default_factory=dict)
     fenced: set[int] = field(default_factory=set)
     dead_letters: DeadLetterTally = field(default_factory=lambda: DeadLetterTally({}))
@@ -163,7 +163,9 @@ class Scorer:
             state, outbox, committed=source.committed(partition), bounds=source.bounds(partition)
         )
         for entry in plan.republish:
-            self.ports.sink.publish(entry.outputs, {(role, partition): at for role, at in entry.positions.items()})
+            self.ports.sink.publish(
+                entry.outputs, {(role, partition): at for role, at in entry.positions.items()}
+            )
             self.ports.telemetry.count("outbox_republished_total", len(entry.outputs))
         source.seek(partition, plan.start)
         self.fenced.discard(partition)
@@ -184,7 +186,10 @@ class Scorer:
 
     def _load(self, decoded: DecodedBatch) -> LoadedBatch:
         """Fetch the batch's customers, and those whose decisions expire as the stream's clock moves on."""
-        progress = {partition: self.owned[partition].progress for partition in sorted({p for _, p in decoded.positions})}
+        progress = {
+            partition: self.owned[partition].progress
+            for partition in sorted({p for _, p in decoded.positions})
+        }
         until_ms = end_of_batch_ms(decoded, progress)
         ids, partitions = list(decoded.customer_ids), list(decoded.customer_partition.tolist())
         known = set(zip(partitions, ids, strict=True))

@@ -38,9 +38,7 @@ def outputs() -> dict[str, bytes]:
     world = World(n_partitions=1)
     world.publish(event_log())
     world.run(world.scorer("a"))
-    return {
-        role: b"".join(record.value + b"\n" for record in world.log.outputs(role)) for role in ROLES
-    }
+    return {role: b"".join(record.value + b"\n" for record in world.log.outputs(role)) for role in ROLES}
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -72,7 +70,9 @@ def test_logging_propensities_of_each_decision_sum_to_one(outputs: dict[str, byt
 
 
 def test_every_offer_and_example_joins_its_decision(outputs: dict[str, bytes]) -> None:
-    decisions = {json.loads(line)["decision_id"]: json.loads(line) for line in outputs["decisions"].splitlines()}
+    decisions = {
+        json.loads(line)["decision_id"]: json.loads(line) for line in outputs["decisions"].splitlines()
+    }
     for line in outputs["offers"].splitlines():
         offer = json.loads(line)
         decision = decisions[offer["decision_id"]]

@@ -38,9 +38,7 @@ def answers(world: World) -> list[OutputRecord]:
                 "decision_id": offer["decision_id"],
                 "kind": kind,
             }
-            records.append(
-                OutputRecord("outcomes", record.key or b"", json.dumps(document).encode(), at_ms)
-            )
+            records.append(OutputRecord("outcomes", record.key or b"", json.dumps(document).encode(), at_ms))
     return records
 
 
@@ -116,7 +114,8 @@ def test_a_second_scorer_takes_over_its_share_in_the_middle(
         first.step()
     second = world.scorer("b", batch_records=90)
     world.run(first, second)
-    assert first.owned.keys() and second.owned.keys()
+    assert first.owned.keys()
+    assert second.owned.keys()
     assert not first.owned.keys() & second.owned.keys()
     assert world.outputs(*ALL_OUTPUTS) == reference[0].outputs(*ALL_OUTPUTS)
 

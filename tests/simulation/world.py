@@ -99,7 +99,12 @@ class World:
         return assemble_core(self.policy, n_partitions=self.n_partitions, seeds=self.seeds)
 
     def scorer(
-        self, member: str, *, batch_records: int = 5_000, on_step: StepHook | None = None, core: Core | None = None
+        self,
+        member: str,
+        *,
+        batch_records: int = 5_000,
+        on_step: StepHook | None = None,
+        core: Core | None = None,
     ) -> Scorer:
         """Return a new scorer process that has joined the group."""
         core = core or self.core()
@@ -125,9 +130,7 @@ class World:
 
     def outputs(self, *roles: str) -> list[tuple[str, bytes, bytes]]:
         """Return what readers see of these topics, sorted: order between partitions means nothing."""
-        return sorted(
-            (role, record.key, record.value) for role in roles for record in self.log.outputs(role)
-        )
+        return sorted((role, record.key, record.value) for role in roles for record in self.log.outputs(role))
 
     def records(self) -> dict[tuple[int, str], bytes]:
         """Return every stored customer record."""
