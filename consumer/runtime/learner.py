@@ -194,7 +194,8 @@ class Learner:
     def _learn_batch(self, records: Sequence[RawRecord]) -> None:
         if not self.unpublished:
             self.first_unpublished_s = self.ports.clock.monotonic_s()
-        self.unpublished += len(records)
+        # What is read again is published already, even if it was not visible yet at the start.
+        self.unpublished += sum(not self._is_accounted(record) for record in records)
         bad: list[BadRecord] = []
         last_good: dict[tuple[str, int], int] = {}
         for record in records:
@@ -229,8 +230,6 @@ class Learner:
         if learner.learn(read.example, read.inputs, partition=record.partition, offset=record.offset):
             self.ports.telemetry.count("drifts_total", product=product_id)
         self.changed.add(product_id)
-        # A lost example of a former life: committed offsets never go back for it.
-        self.positions.setdefault(record.partition, self.accounted.get(record.partition, 0))
 
     def _is_accounted(self, record: RawRecord) -> bool:
         """Return whether the record was read, and counted or refused, in a former life."""

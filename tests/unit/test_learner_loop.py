@@ -2,173 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from consumer.adapters.memory_group import MemoryGroup
-from consumer.adapters.memory_io import MemoryModelFeed, MemorySink, MemorySource
-from consumer.adapters.memory_log import MemoryLog
+from consumer.adapters.memory_io import MemoryModelFeed
 from consumer.adapters.partitioner import partition_of
 from consumer.runtime.dead_letter_limit import DeadLetterLimit, TooManyDeadLetters
-from consumer.runtime.learner import Learner, LearnerLimits, LearnerModels, LearnerPorts
+from consumer.runtime.learner import LearnerLimits, LearnerModels
 from consumer.vocabulary.errors import Fenced, Retryable
-from consumer.vocabulary.messages import Example, ModelInput, ModelSnapshot
-from consumer.vocabulary.words import ExampleCause, LabelKind
-
-N_INPUTS = 4
-N_PARTITIONS = 2
-FINGERPRINT = "0123456789abcdef"
-MODELS = LearnerModels(("card", "loan"), tuple(f"input_{place}" for place in range(N_INPUTS)), FINGERPRINT)
+from consumer.vocabulary.messages import ModelInput, ModelSnapshot
+from tests.oracles.learner_bench import (
+    FINGERPRINT,
+    MODELS,
+    N_INPUTS,
+    N_PARTITIONS,
+    Bench,
+    LateFeed,
+    drain,
+    example_of,
+    lesson,
+    numbers,
+    undisturbed,
+)
 
 
 class Crash(Exception):
     """Ends a process at a chosen point."""
-
-
-@dataclass
-class ManualClock:
-    """Time that passes when told to."""
-
-    now_s: float = 0.0
-
-    def monotonic_s(self) -> float:
-        return self.now_s
-
-    def sleep_s(self, seconds: float) -> None:
-        self.now_s += seconds
-
-
-@dataclass
-class Tally:
-    """Telemetry that only counts."""
-
-    counts: dict[tuple[str, ...], int] = field(default_factory=dict)
-
-    def count(self, name: str, amount: int = 1, **labels: str) -> None:
-        key = (name, *labels.values())
-        self.counts[key] = self.counts.get(key, 0) + amount
-
-    def gauge(self, name: str, value: float, **labels: str) -> None:
-        """Not looked at."""
-
-    def observe(self, name: str, value: float, **labels: str) -> None:
-        """Not looked at."""
-
-    def moved(self, *, is_ready: bool) -> None:
-        """Not looked at."""
-
-
-@dataclass
-class Bench:
-    """One log, one group, and learners over them."""
-
-    log: MemoryLog = field(default_factory=lambda: MemoryLog(N_PARTITIONS))
-    group: MemoryGroup = field(default_factory=lambda: MemoryGroup("learner", N_PARTITIONS))
-    clock: ManualClock = field(default_factory=ManualClock)
-    telemetry: Tally = field(default_factory=Tally)
-    sources: list[MemorySource] = field(default_factory=list)
-
-    def learner(
-        self,
-        *,
-        limits: LearnerLimits | None = None,
-        models: LearnerModels = MODELS,
-        is_transactional: bool = True,
-        on_step: Callable[[str], None] | None = None,
-    ) -> Learner:
-        source = MemorySource(self.log, self.group, member=f"m{len(self.sources)}", roles=("examples",))
-        self.sources.append(source)
-        sink = MemorySink(
-            self.log,
-            source,
-            transactional_id="learner" if is_transactional else None,
-            on_step=on_step,
-        )
-        learner = Learner(
-            LearnerPorts(source, sink, MemoryModelFeed(self.log), self.clock, self.telemetry),
-            models,
-            limits=limits or LearnerLimits(batch_records=7, publish_examples=10, publish_s=1e9),
-        )
-        source.open(learner)
-        return learner
-
-    def give(self, *examples: Example) -> None:
-        for example in examples:
-            self.give_raw(example.product_id.encode(), example.model_dump_json().encode())
-
-    def give_raw(self, key: bytes, value: bytes | None) -> None:
-        self.log.append("examples", partition_of(key, N_PARTITIONS), key, value, timestamp_ms=1)
-
-    def snapshots(self) -> dict[str, ModelSnapshot]:
-        read = (ModelSnapshot.model_validate_json(value) for value in MemoryModelFeed(self.log).read_all())
-        return {snapshot.product_id: snapshot for snapshot in read}
-
-    def committed(self) -> dict[int, int]:
-        source = self.sources[-1]
-        return {p: source.committed(p).get("examples", 0) for p in range(N_PARTITIONS)}
-
-
-def example_of(place: int, product_id: str = "card", **changes: object) -> Example:
-    rng = np.random.default_rng(place)
-    cause: ExampleCause = "accepted" if place % 3 == 0 else "rejected"
-    label_kind: LabelKind = "response"
-    values: dict[str, object] = {
-        "event_id": f"transactions-0-{place}.response.{cause}",
-        "customer_id": f"c-{place}",
-        "event_time_ms": 1_000 + place,
-        "decision_id": f"transactions-0-{place}",
-        "product_id": product_id,
-        "offer_id": f"{product_id}_spring",
-        "label_kind": label_kind,
-        "label": int(place % 3 == 0),
-        "weight": 1.5,
-        "logging_propensity": 0.6,
-        "cause": cause,
-        "model_input": ModelInput(
-            fingerprint=FINGERPRINT, inputs_milli=rng.integers(-3_000, 9_000, N_INPUTS).tolist()
-        ),
-        "segment": None,
-        "decided_at_ms": place,
-        "matured_at_ms": 1_000 + place,
-    }
-    return Example.model_validate(values | changes)
-
-
-def lesson(n_examples: int) -> list[Example]:
-    return [example_of(place, ("card", "loan")[place % 5 == 4]) for place in range(n_examples)]
-
-
-def drain(learner: Learner) -> None:
-    while learner.step():
-        pass
-    learner.publish()
-
-
-def numbers(bench: Bench) -> dict[str, tuple[object, ...]]:
-    """Return everything that a model learned, without how often it was published."""
-    return {
-        product: (
-            s.weights,
-            s.intercept,
-            s.optimizer,
-            s.scaler,
-            s.calibration,
-            s.drift,
-            s.evidence,
-            s.metrics,
-        )
-        for product, s in bench.snapshots().items()
-    }
-
-
-def undisturbed(n_examples: int) -> dict[str, tuple[object, ...]]:
-    bench = Bench()
-    bench.give(*lesson(n_examples))
-    drain(bench.learner())
-    return numbers(bench)
 
 
 def test_examples_become_snapshots_and_their_offsets_are_committed() -> None:
@@ -247,6 +107,47 @@ def test_a_crash_at_any_point_of_a_publication_changes_no_model(
     assert sum(bench.committed().values()) >= 60
 
 
+@pytest.mark.parametrize("n_examples", [40, 60])
+@pytest.mark.parametrize("late", [("card",), ("loan",), ("card", "loan")])
+def test_a_publication_that_is_visible_only_in_part_loses_no_example(
+    late: tuple[str, ...], n_examples: int
+) -> None:
+    bench = Bench()
+    limits = LearnerLimits(batch_records=10, publish_examples=10, publish_s=1e9)
+    learner = bench.learner(limits=limits)
+    bench.give(*lesson(30))
+    drain(learner)
+    before = {name: value.model_dump_json().encode() for name, value in bench.snapshots().items()}
+    bench.give(*lesson(40)[30:])
+    drain(learner)
+    bench.sources[0].kill()
+    second = bench.learner(limits=limits)
+    feed = LateFeed(MemoryModelFeed(bench.log), {name: before[name] for name in late})
+    second.ports = replace(second.ports, feed=feed)
+    bench.give(*lesson(n_examples)[40:])
+    drain(second)
+    assert numbers(bench) == undisturbed(n_examples)
+    assert sum(bench.committed().values()) == n_examples
+
+
+def test_a_bad_example_that_is_read_again_is_no_second_dead_letter() -> None:
+    bench = Bench()
+    bench.give(*lesson(6))
+    bench.give_raw(b"card", b"garbage")
+    drain(bench.learner())
+    bench.sources[0].kill()
+    publications: list[str] = []
+    second = bench.learner(
+        limits=LearnerLimits(batch_records=2, publish_examples=1), on_step=publications.append
+    )
+    drain(second)
+    assert publications == []
+    bench.give(*lesson(7)[6:])
+    drain(second)
+    assert publications.count("begun") == 1
+    assert len(bench.log.records("dead_letter")) == 1
+
+
 def test_a_broker_that_answers_late_is_asked_again_with_the_same_snapshots() -> None:
     bench = Bench()
     bench.give(*lesson(12))
@@ -258,7 +159,7 @@ def test_a_broker_that_answers_late_is_asked_again_with_the_same_snapshots() -> 
 
     drain(bench.learner(on_step=fail))
     assert numbers(bench) == undisturbed(12)
-    assert bench.telemetry.counts["retries_total", "publish"] == 2
+    assert bench.telemetry.total("retries_total", what="publish") == 2
 
 
 def test_an_old_learner_that_wakes_up_is_fenced_and_its_learning_is_lost() -> None:
@@ -339,7 +240,7 @@ def test_examples_of_another_feature_layout_are_counted_and_passed_over() -> Non
     other = ModelInput(fingerprint="f" * 16, inputs_milli=[1] * 9)
     bench.give(example_of(1, model_input=other), example_of(2))
     drain(bench.learner())
-    assert bench.telemetry.counts["examples_skipped_total", "other_features"] == 1
+    assert bench.telemetry.total("examples_skipped_total", reason="other_features") == 1
     assert bench.snapshots()["card"].evidence["examples"] == 1.0
 
 
@@ -354,7 +255,7 @@ def test_a_published_model_of_another_feature_layout_gives_way_to_the_seed() -> 
     learner = bench.learner(models=models)
     bench.sources[0].kill()
     learner.step()
-    assert bench.telemetry.counts["models_refused_total", "other_features"] == 1
+    assert bench.telemetry.total("models_refused_total", reason="other_features") == 1
     assert learner.learners == {}
 
 
