@@ -100,6 +100,14 @@ def test_records_of_an_aborted_transaction_are_left_out_and_hold_nobody_back(wor
     assert values(read(process, 1)) == [b"last"]
 
 
+def test_an_open_transaction_of_one_role_holds_no_other_role_back(world: World) -> None:
+    keys = [b"c-%d" % number for number in range(20)]  # some for every partition
+    world.leave_open("bank", [OutputRecord("customers", key, b"not yet", 1) for key in keys])
+    for partition in range(N_PARTITIONS):
+        world.append("transactions", partition, b"now", timestamp_ms=5)
+    assert values(read(world.start("a"), N_PARTITIONS)) == [b"now"] * N_PARTITIONS
+
+
 def test_an_end_of_partition_between_two_records_stops_nothing(world: World) -> None:
     world.append("transactions", 0, b"before the end", timestamp_ms=1)
     process = world.start("a")

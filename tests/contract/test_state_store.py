@@ -191,6 +191,19 @@ def test_a_former_owner_writes_nothing(open_store: OpenStore) -> None:
     assert present.read_customer(3, "c-1").records == [b"owner"]
 
 
+def test_a_fenced_owner_may_take_the_partition_over_again(open_store: OpenStore) -> None:
+    former, present = open_store(), open_store()
+    stale = change_of(taken(former))
+    state = taken(present)
+    with pytest.raises(Fenced):
+        former.write(stale)
+    present.write(change_of(state, records={"c-1": b"owner"}))
+    again = taken(former)
+    assert (again.epoch, again.sequence) == (3, 1)
+    former.write(change_of(again, records={"c-1": b"owner again"}))
+    assert present.read_customer(3, "c-1").records == [b"owner again"]
+
+
 def test_a_write_from_another_position_is_refused(store: StateStore) -> None:
     state = taken(store)
     store.write(change_of(state, records={"c-1": b"first"}))
