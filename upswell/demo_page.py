@@ -90,11 +90,11 @@ def _further(folder: Path) -> str:
         [
             "",
             "Where to look further",
-            f"  {folder}/truth.json    what every simulated customer wanted, decision by decision",
-            f"  {folder}/seeds.json    the first weights that the models started from",
-            f"  {folder}/scorer.log    what the scorer says while it runs",
-            "  deploy/policy/retail_bank.yaml   products, offers and rules: change one and run again",
-            "  docs/ARCHITECTURE.md   how an event becomes an offer, and what happens when something fails",
+            f"  {folder}/truth.json   what each simulated customer wanted",
+            f"  {folder}/seeds.json   the first weights",
+            f"  {folder}/scorer.log   what the scorer says while it runs",
+            "  deploy/policy/retail_bank.yaml   offers and rules: change one, run again",
+            "  docs/ARCHITECTURE.md   how an event becomes an offer",
             "",
         ]
     )
