@@ -1,0 +1,227 @@
+"""The commands as a bank runs them: processes with an environment, watched through their own pages.
+
+Each process hangs on a leash (`upswell/embedded/leash.py`), so that nothing outlives a test run that is
+killed. Everything that a process prints goes to one file of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from consumer.vocabulary.topics import Topics
+from upswell.embedded import leash
+from upswell.embedded.free_ports import free_port
+from upswell.embedded.kafka import KafkaBroker
+from upswell.embedded.redis import RedisServer
+
+UPSWELL: Final = str(Path(sys.executable).with_name("upswell"))
+READY_WITHIN_S: Final = 60.0
+STOPPED_WITHIN_S: Final = 10.0
+COMMAND_WITHIN_S: Final = 280.0
+"""Less than what pytest allows a test, so that a command that hangs is told with what it printed."""
+
+ASK_EVERY_S: Final = 0.02
+
+Totals = Counter[tuple[str, str]]
+"""(metric without `upswell_`, label value or "") → total."""
+
+
+@dataclass
+class RoleProcess:
+    """One `upswell score` or `upswell learn`, from its start to its end."""
+
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    log_file: Path
+    port: int
+    _leash: subprocess.Popen[bytes] = field(init=False)
+    _pid: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._leash = subprocess.Popen(
+            [
+                *(sys.executable, "-I", "-S", leash.__file__),
+                *(str(os.getpid()), str(self.log_file), *self.command),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            env={**clean_environment(), **self.environment},
+        )
+        assert self._leash.stdout is not None
+        self._pid = int(self._leash.stdout.readline())
+
+    @property
+    def is_running(self) -> bool:
+        return self._leash.poll() is None
+
+    def wait_until_ready(self) -> None:
+        """Wait until the process says that it owns partitions."""
+        self.wait_until(lambda: self._page("ready") is not None, "ready", within_s=READY_WITHIN_S)
+
+    def wait_until(self, is_so: Callable[[], bool], what: str, *, within_s: float) -> None:
+        """Ask until the answer is yes; fail with the log when the process ends first, or it takes too long."""
+        deadline_s = time.monotonic() + within_s
+        while not is_so():
+            assert self.is_running, (
+                f"{self.command} ended with {self._leash.wait()} before {what}:\n{self.log()}"
+            )
+            assert time.monotonic() < deadline_s, (
+                f"{self.command}: not {what} in {within_s:.0f} s:\n{self.log()}"
+            )
+            time.sleep(ASK_EVERY_S)
+
+    def totals(self) -> Totals:
+        """Return the counters of the metrics page."""
+        page = self._page("metrics")
+        assert page is not None, f"{self.command} shows no metrics:\n{self.log()}"
+        found: Totals = Counter()
+        for family in text_string_to_metric_families(page):
+            for sample in family.samples:
+                if sample.name.endswith("_total"):
+                    found[sample.name.removeprefix("upswell_"), "".join(sample.labels.values())] += int(
+                        sample.value
+                    )
+        return found
+
+    def stop(self) -> None:
+        """SIGTERM, as an orchestrator does: the process must end with 0 in time."""
+        os.kill(self._pid, signal.SIGTERM)
+        assert self.exit_code(STOPPED_WITHIN_S) == 0, self.log()
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash does."""
+        os.kill(self._pid, signal.SIGKILL)
+        self._leash.wait(STOPPED_WITHIN_S)
+
+    def exit_code(self, within_s: float) -> int:
+        """Wait for the end of the process and return its exit code."""
+        try:
+            return self._leash.wait(within_s)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.command} still runs after {within_s:.0f} s:\n{self.log()}") from None
+
+    def release(self) -> None:
+        """Let go of the leash, which ends whatever is left."""
+        for pipe in (self._leash.stdin, self._leash.stdout):
+            if pipe is not None:
+                pipe.close()
+        self._leash.wait(STOPPED_WITHIN_S)
+
+    def log(self) -> str:
+        """Return the end of what the process printed."""
+        return self.log_file.read_text(encoding="utf-8", errors="replace")[-8_000:]
+
+    def _page(self, name: str) -> str | None:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/{name}", timeout=5.0) as answer:
+                return str(answer.read().decode())
+        except (urllib.error.URLError, OSError):
+            return None
+
+
+@dataclass
+class Deployment:
+    """One bank's Upswell: topics under a prefix, state under the same namespace, its processes."""
+
+    servers: str
+    redis_url: str
+    prefix: str
+    folder: Path
+    _stack: ExitStack
+    _started: int = 0
+
+    @property
+    def topics(self) -> Topics:
+        return Topics(self.prefix)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "UPSWELL_KAFKA_BOOTSTRAP_SERVERS": self.servers,
+            "UPSWELL_REDIS_URL": self.redis_url,
+            "UPSWELL_TOPIC_PREFIX": self.prefix,
+            "UPSWELL_GROUP_ID": self.group_id,
+        }
+
+    @property
+    def group_id(self) -> str:
+        return f"{self.prefix}scorers"
+
+    def start(self, *command: str, **variables: str) -> RoleProcess:
+        """Start a role; `group_id="x"` sets UPSWELL_GROUP_ID."""
+        self._started += 1
+        port = free_port()
+        log_file = self.folder / f"{self._started}-{command[0]}.log"
+        log_file.touch()
+        process = RoleProcess(
+            (UPSWELL, *command),
+            {**self.environment, "UPSWELL_METRICS_PORT": str(port), **named(variables)},
+            log_file,
+            port,
+        )
+        self._stack.callback(process.release)
+        return process
+
+    def start_ready(self, *command: str, **variables: str) -> RoleProcess:
+        """Start a role and wait until it owns partitions."""
+        process = self.start(*command, **variables)
+        process.wait_until_ready()
+        return process
+
+    def tried(self, *arguments: str, within_s: float, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, whatever that is."""
+        environment = {**clean_environment(), **self.environment, **named(variables)}
+        return subprocess.run(
+            [UPSWELL, *arguments],
+            env=environment,
+            capture_output=True,
+            check=False,
+            text=True,
+            timeout=within_s,
+        )
+
+    def run(self, *arguments: str, within_s: float = COMMAND_WITHIN_S, **variables: str) -> str:
+        """Run a command that must succeed and return what it prints."""
+        run = self.tried(*arguments, within_s=within_s, **variables)
+        assert run.returncode == 0, run.stderr
+        return run.stdout
+
+
+@contextmanager
+def deployed(broker: KafkaBroker, redis: RedisServer, *, prefix: str, folder: Path) -> Iterator[Deployment]:
+    """Give a deployment whose processes all end with the block."""
+    with ExitStack() as stack:
+        yield Deployment(broker.bootstrap_servers, redis.url, prefix, folder, stack)
+
+
+def added_up(processes: Iterable[RoleProcess]) -> Totals:
+    """Return the counters of several processes together."""
+    whole: Totals = Counter()
+    for process in processes:
+        whole.update(process.totals())
+    return whole
+
+
+def clean_environment() -> dict[str, str]:
+    """Return our own environment without settings of Upswell."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("UPSWELL_")}
+
+
+def named(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return settings as environment variables."""
+    return {f"UPSWELL_{name.upper()}": value for name, value in variables.items()}
