@@ -21,7 +21,7 @@ from consumer.features.record import empty_records, pack, unpack
 from consumer.features.tiles import clear_hidden_maxima
 from consumer.features.traits import segment_of
 from consumer.features.values import feature_values
-from tests.oracles.event_histories import N_CUSTOMERS, PRODUCTS, histories
+from tests.oracles.event_histories import N_CUSTOMERS, PRODUCTS, histories, spending
 from tests.oracles.event_lists import Event, columns_of
 from tests.oracles.naive_features import window_features
 
@@ -117,21 +117,28 @@ def test_an_event_that_comes_again_changes_nothing(history: list[Event], last: i
     assert set(second.tolist()) <= {Disposition.DUPLICATE, Disposition.SUPPRESSED}
 
 
-@settings(max_examples=150)
-@given(histories(can_object=False))
-def test_windows_equal_their_definition_over_the_whole_history(history: list[Event]) -> None:
-    records = folded(history)
-    values = feature_values(CATALOGUE, records)
-    for customer in range(N_CUSTOMERS):
-        rows = [
-            (event.time_ms, event.fields["amount_minor"], bool(event.fields["is_credit"]))
-            for event in history
-            if event.source == EventSource.TRANSACTION and event.customer == customer
-        ]
-        table = pd.DataFrame(rows, columns=["time_ms", "amount_minor", "is_credit"])
-        expected = window_features(table.astype({"is_credit": bool}), int(records["as_of_ms"][customer]))
-        actual = {name: values[customer, CATALOGUE.index[name]] for name in expected}
+@settings(max_examples=100)
+@given(spending(), st.integers(1, 20))
+def test_windows_equal_their_definition_over_the_whole_history(history: list[Event], batch: int) -> None:
+    records = empty_records(LAYOUT, 1)
+    accepted: list[Event] = []
+    for start in range(0, len(history), batch):
+        part = history[start : start + batch]
+        dispositions = fold(CATALOGUE, records, columns_of(part, len(PRODUCTS)))
+        accepted += [e for e, d in zip(part, dispositions, strict=True) if d == Disposition.APPLIED]
+        records = unpack({}, LAYOUT, pack(LAYOUT, records))
+        as_of_ms = max(event.time_ms for event in accepted)
+        expected = window_features(table_of(accepted), as_of_ms)
+        values = feature_values(CATALOGUE, records)[0]
+        actual = {name: values[CATALOGUE.index[name]] for name in expected}
         assert actual == pytest.approx(expected, rel=1e-12)
+
+
+def table_of(history: list[Event]) -> pd.DataFrame:
+    rows = [
+        (event.time_ms, event.fields["amount_minor"], bool(event.fields["is_credit"])) for event in history
+    ]
+    return pd.DataFrame(rows, columns=["time_ms", "amount_minor", "is_credit"]).astype({"is_credit": bool})
 
 
 @given(histories())

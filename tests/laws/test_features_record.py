@@ -47,6 +47,25 @@ def test_clearing_hidden_maxima_changes_no_feature(history: list[Event]) -> None
     assert np.array_equal(before, feature_values(CATALOGUE, records))
 
 
+@given(histories())
+def test_the_maxima_that_are_left_rise_from_new_to_old(history: list[Event]) -> None:
+    records = folded(history)
+    clear_hidden_maxima(records)
+    for record in records:
+        for direction in np.split(record["tile_max"], 2):
+            assert np.count_nonzero(direction) == len(set(direction[direction > 0].tolist()))
+    once = records.copy()
+    clear_hidden_maxima(records)
+    assert np.array_equal(records, once)
+
+
+def test_one_maximum_is_left_of_equal_amounts() -> None:
+    day = 86_400_000
+    records = folded([transaction(1_700_000_000_000 + i * day, 500, key=i + 1) for i in range(90)])
+    pack(LAYOUT, records)
+    assert np.count_nonzero(records["tile_max"]) == 1
+
+
 @given(histories(), st.integers(0, N_CUSTOMERS))
 def test_a_missing_value_is_a_customer_of_whom_nothing_is_known(history: list[Event], missing: int) -> None:
     values: list[bytes | None] = list(pack(LAYOUT, folded(history)))

@@ -11,10 +11,14 @@ from tests.oracles.event_lists import ALL_CONSENTS, Event
 
 PRODUCTS = ("savings_account", "mortgage", "credit_card_gold")
 N_CUSTOMERS = 3
-START_MS = 1_700_000_000_000
+START_MS = 1_700_000_000_000 // (720 * HOUR_MS) * 720 * HOUR_MS
+"""On the boundary of a tile of every ring, where the mistakes are."""
+
 WITHOUT_PROFILING = ALL_CONSENTS & ~(1 << CONSENT_BITS.index("profiling"))
 
-_spans = st.sampled_from([0, 1_000, MINUTE_MS, HOUR_MS, DAY_MS, 10 * DAY_MS, 100 * DAY_MS])
+_spans = st.sampled_from(
+    [1_000, MINUTE_MS, 7 * MINUTE_MS, HOUR_MS, 5 * HOUR_MS, DAY_MS, 4 * DAY_MS, 40 * DAY_MS]
+)
 
 
 def times(max_days: int) -> st.SearchStrategy[int]:
@@ -79,7 +83,7 @@ def events(max_days: int, *, can_object: bool) -> st.SearchStrategy[Event]:
     nothing: st.SearchStrategy[dict[str, object]] = st.just({})
 
     def of(source: EventSource, fields, document) -> st.SearchStrategy[Event]:  # type: ignore[no-untyped-def]
-        customer = st.integers(0, N_CUSTOMERS - 1)
+        customer = st.sampled_from([0, 0, 0, *range(N_CUSTOMERS)])
         return st.builds(Event, st.just(source), customer, times(max_days), st.just(0), fields, document)
 
     transactions = of(EventSource.TRANSACTION, _transaction_fields, nothing)
@@ -96,11 +100,15 @@ def events(max_days: int, *, can_object: bool) -> st.SearchStrategy[Event]:
 def histories(
     *, max_days: int = 800, max_size: int = 40, can_object: bool = True, can_repeat: bool = False
 ) -> st.SearchStrategy[list[Event]]:
-    """Events in order of arrival, each with its own key, unless they `can_repeat`."""
+    """Events in order of arrival, each with its own key, unless they `can_repeat`.
 
-    def numbered(drawn: list[tuple[Event, int]]) -> list[Event]:
+    Half of the histories arrive in order of time: only then do many tiles move on together.
+    """
+
+    def numbered(drawn: list[tuple[Event, int]], is_sorted: bool) -> list[Event]:
         kept: list[Event] = []
-        for place, (event, repeat) in enumerate(drawn):
+        arriving = sorted(drawn, key=lambda one: one[0].time_ms) if is_sorted else drawn
+        for place, (event, repeat) in enumerate(arriving):
             earlier = kept[-repeat] if can_repeat and 0 < repeat <= len(kept) else None
             kept.append(
                 earlier
@@ -109,4 +117,25 @@ def histories(
         return kept
 
     one = st.tuples(events(max_days, can_object=can_object), st.integers(0, 6))
-    return st.lists(one, max_size=max_size).map(numbered)
+    return st.builds(numbered, st.lists(one, max_size=max_size), st.booleans())
+
+
+_steps = st.sampled_from(
+    [0, 1, MINUTE_MS, 5 * MINUTE_MS, HOUR_MS, 2 * HOUR_MS, 12 * HOUR_MS, 60 * HOUR_MS, 9 * DAY_MS]
+)
+
+
+def spending() -> st.SearchStrategy[list[Event]]:
+    """Many transactions of one customer whose gaps are hops or near them, some of them late."""
+    one = st.tuples(_steps, st.integers(-3, 9), st.integers(0, 50), st.booleans())
+
+    def told(drawn: list[tuple[int, int, int, bool]]) -> list[Event]:
+        time_ms, history = START_MS, []
+        for key, (step_ms, factor, amount, is_credit) in enumerate(drawn, start=1):
+            time_ms = max(time_ms + step_ms * factor, START_MS)
+            fields = {"amount_minor": amount, "is_credit": int(is_credit)}
+            history.append(Event(EventSource.TRANSACTION, 0, time_ms, key, fields))
+        return history
+
+    sized = st.integers(1, 60).flatmap(lambda n: st.lists(one, min_size=n, max_size=n))
+    return sized.map(told)

@@ -93,6 +93,12 @@ def test_a_duplicate_is_found_within_the_last_twelve_events_and_not_beyond() -> 
     assert folded(first, *between, first)[1][-1] == Disposition.APPLIED
 
 
+def test_a_too_old_event_that_comes_again_is_a_duplicate() -> None:
+    ancient = transaction(NOON_MS - 400 * DAY_MS, 900, key=2)
+    _, dispositions = folded(transaction(NOON_MS, 100, key=1), ancient, ancient)
+    assert dispositions[1:] == [Disposition.TOO_OLD, Disposition.DUPLICATE]
+
+
 def test_a_late_event_reaches_its_own_tile() -> None:
     late = features(transaction(NOON_MS, 100, key=1), transaction(NOON_MS - 3 * DAY_MS, 40, key=2))
     assert (late["debit_sum_24h"], late["debit_sum_7d"]) == (100.0, 140.0)
@@ -104,6 +110,15 @@ def test_counts_saturate_instead_of_wrapping() -> None:
     fold(CATALOGUE, records, columns_of([transaction(NOON_MS, 1, key=2)], len(PRODUCTS)))
     values = feature_values(CATALOGUE, records)
     assert values[0, CATALOGUE.index["debit_count_1h"]] == 65_535
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_of_two_balances_at_the_same_time_the_larger_stays(order: tuple[int, int]) -> None:
+    events = [
+        transaction(NOON_MS, 1, key=key, balance_minor=balance, has_balance=1)
+        for key, balance in ((1, 300), (2, 900))
+    ]
+    assert features(*(events[i] for i in order))["balance_last"] == 900
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
@@ -130,6 +145,13 @@ def test_spending_decays_by_half_in_a_half_life() -> None:
     later = features(groceries, interaction(NOON_MS + 30 * DAY_MS, "login", key=2))
     assert later["spend_groceries"] == pytest.approx(500.0, rel=1e-6)
     assert later["interaction_login"] == pytest.approx(1.0, rel=1e-6)
+
+
+def test_spending_without_a_merchant_category_belongs_to_no_group() -> None:
+    columns = CATALOGUE.columns
+    records, _ = folded(transaction(NOON_MS, 1_000, key=1, merchant_category=-1))
+    touched = set(np.flatnonzero(records["decayed"][0]).tolist())
+    assert touched == {columns.start["debit"]}
 
 
 def test_interest_grows_with_the_effort_of_asking() -> None:
@@ -196,7 +218,7 @@ def test_a_profile_is_read_back_as_it_arrived() -> None:
 
 def test_events_after_an_objection_to_profiling_leave_no_trace() -> None:
     objects = ALL_CONSENTS & ~(1 << CONSENT_BITS.index("profiling"))
-    before = transaction(NOON_MS, 100, key=1)
+    before = transaction(NOON_MS + 2, 100, key=1)
     objection = profile(NOON_MS + 1, key=2, consents=objects)
     after = transaction(NOON_MS + 2, 100, key=3)
     records, dispositions = folded(before, objection, after, traits(NOON_MS + 3, key=4, segment=3))
@@ -205,6 +227,18 @@ def test_events_after_an_objection_to_profiling_leave_no_trace() -> None:
     assert np.array_equal(records, alone)
     assert not records["tile_count"].any()
     assert records["as_of_ms"].tolist() == [NOON_MS + 1]
+
+
+def test_a_customer_who_agrees_to_profiling_again_starts_from_nothing() -> None:
+    objects = ALL_CONSENTS & ~(1 << CONSENT_BITS.index("profiling"))
+    records, dispositions = folded(
+        transaction(NOON_MS, 100, key=1),
+        profile(NOON_MS + 1, key=2, consents=objects),
+        profile(NOON_MS + 2, key=3),
+        transaction(NOON_MS + 3, 40, key=4),
+    )
+    assert set(dispositions) == {Disposition.APPLIED}
+    assert feature_values(CATALOGUE, records)[0, CATALOGUE.index["debit_sum_1h"]] == 40
 
 
 def test_traits_are_read_with_what_is_missing() -> None:
