@@ -14,6 +14,10 @@ state, but they can no longer become examples (`has_inputs` is 0), since no mode
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +27,8 @@ from consumer.vocabulary.errors import Defect
 Rows = NDArray[np.void]
 """Structured rows of `open_decision_dtype`."""
 
+Int64s = NDArray[np.int64]
+
 ROWS_MAX = 16
 """Open decisions kept for a customer: at one decision a day and two weeks of validity, all of them."""
 
@@ -31,6 +37,7 @@ _FINGERPRINT_BYTES = 16
 _HEADER_BYTES = len(_MAGIC) + _FINGERPRINT_BYTES + 2
 
 
+@cache
 def open_decision_dtype(n_inputs: int) -> np.dtype[np.void]:
     """Return the type of one row.
 
@@ -82,13 +89,26 @@ def pack(rows: Rows, fingerprint: str) -> bytes:
     rows : at most `ROWS_MAX` (use `with_limit`)
     fingerprint : 16 characters, of the feature layout that the inputs come from
     """
-    if len(rows) > ROWS_MAX:
-        raise Defect(f"A customer has {len(rows)} open decisions to store, the limit is {ROWS_MAX}.")
-    if len(rows) == 0:
-        return b""
-    n_inputs = rows.dtype["inputs_milli"].shape[0]
-    header = _MAGIC + fingerprint.encode().ljust(_FINGERPRINT_BYTES, b"\0") + n_inputs.to_bytes(2, "little")
-    return b"".join((header, rows.tobytes()))
+    return pack_all(rows, [len(rows)], fingerprint)[0]
+
+
+def pack_all(rows: Rows, n_rows: Sequence[int], fingerprint: str) -> list[bytes]:
+    """Return the stored values of many customers; empty bytes for one that has no row (delete the key).
+
+    Parameters
+    ----------
+    rows : of all customers, one customer's after another's
+    n_rows : how many are each customer's, at most `ROWS_MAX`
+    """
+    if max(n_rows, default=0) > ROWS_MAX:
+        raise Defect(f"A customer has {max(n_rows)} open decisions to store, the limit is {ROWS_MAX}.")
+    header, body = _header(fingerprint, rows.dtype["inputs_milli"].shape[0]), rows.tobytes()
+    ends = (np.cumsum(n_rows, dtype=np.int64) * rows.dtype.itemsize).tolist()
+    return [header + body[start:end] if start < end else b"" for start, end in pairwise([0, *ends])]
+
+
+def _header(fingerprint: str, n_inputs: int) -> bytes:
+    return _MAGIC + fingerprint.encode().ljust(_FINGERPRINT_BYTES, b"\0") + n_inputs.to_bytes(2, "little")
 
 
 def unpack(value: bytes | None, n_inputs: int, fingerprint: str) -> Rows:
@@ -119,6 +139,31 @@ def unpack(value: bytes | None, n_inputs: int, fingerprint: str) -> Rows:
     return rows
 
 
+def unpack_all(values: Sequence[bytes | None], n_inputs: int, fingerprint: str) -> tuple[Rows, Int64s]:
+    """Return the rows of many customers as one array, and the place in `values` that each row comes from.
+
+    Values of the current layout are read all at once: 0.3 instead of 40 microseconds a value.
+
+    Raises
+    ------
+    Defect : a value is not what `pack` wrote
+    """
+    header, dtype = _header(fingerprint, n_inputs), open_decision_dtype(n_inputs)
+    given = [place for place, value in enumerate(values) if value]
+    bodies = [_body(values[place] or b"", header, n_inputs, fingerprint) for place in given]
+    lengths = np.fromiter(map(len, bodies), np.int64, len(bodies))
+    if (lengths % dtype.itemsize).any():
+        raise Defect("Stored open decisions are cut short.")
+    owner = np.repeat(np.array(given, dtype=np.int64), lengths // dtype.itemsize)
+    return np.frombuffer(bytearray(b"".join(bodies)), dtype), owner
+
+
+def _body(value: bytes, header: bytes, n_inputs: int, fingerprint: str) -> bytes:
+    """Return the rows' bytes in the current layout."""
+    is_current = value.startswith(header)
+    return value[_HEADER_BYTES:] if is_current else unpack(value, n_inputs, fingerprint).tobytes()
+
+
 def with_limit(rows: Rows) -> tuple[Rows, Rows]:
     """Return (rows kept, rows that had to leave) so that at most `ROWS_MAX` are kept.
 
@@ -134,18 +179,25 @@ def with_limit(rows: Rows) -> tuple[Rows, Rows]:
     return rows[keeps], rows[~keeps]
 
 
-def next_due_ms(rows: Rows) -> int | None:
-    """Return the earliest time at which something happens by itself to one of the rows; None: never.
+def due_ms(rows: Rows) -> Int64s:
+    """Return when something happens by itself to each row.
 
     An open row is due at its deadline, a closed one when it is forgotten.
     """
-    if len(rows) == 0:
-        return None
-    is_open = OPEN_STATES[rows["state"]]
-    return int(np.where(is_open, rows["deadline_ms"], rows["forget_ms"]).min())
+    return np.where(OPEN_STATES[rows["state"]], rows["deadline_ms"], rows["forget_ms"])
+
+
+def next_due_ms(rows: Rows) -> int | None:
+    """Return the earliest time at which something happens by itself to one of the rows; None: never."""
+    return int(due_ms(rows).min()) if len(rows) else None
+
+
+def is_remembered(rows: Rows, stream_time_ms: Int64s | int) -> NDArray[np.bool_]:
+    """Return which rows are open, or closed but not to be forgotten yet, at their partitions' times."""
+    return np.asarray(OPEN_STATES[rows["state"]] | (rows["forget_ms"] > stream_time_ms))
 
 
 def without_forgotten(rows: Rows, stream_time_ms: int) -> Rows:
     """Return the rows that are open, or closed but not to be forgotten yet."""
-    stays: Rows = rows[OPEN_STATES[rows["state"]] | (rows["forget_ms"] > stream_time_ms)]
+    stays: Rows = rows[is_remembered(rows, stream_time_ms)]
     return stays

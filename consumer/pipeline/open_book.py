@@ -4,7 +4,8 @@ An open decision is an offer that was made and whose outcome still counts. The s
 decisions of a customer as one value; here the whole batch's are one structured array, so that
 outcomes find theirs by one sorted search instead of one dictionary lookup an event.
 
-Rules of this file: rows are only appended during a batch, never moved, so an index stays valid.
+Rules of this file: rows are only appended during a batch, never moved, so an index stays valid. The keys
+are sorted when something is looked up, not at each change: most waves make offers, few bring outcomes.
 """
 
 from __future__ import annotations
@@ -23,6 +24,19 @@ Bools = NDArray[np.bool_]
 NOT_FOUND = -1
 
 
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """Sorted keys, and the row of each."""
+
+    keys: UInt64s
+    order: Int64s
+
+
+def _index_of(keys: UInt64s) -> _Index:
+    order = np.argsort(keys, kind="stable")
+    return _Index(keys[order], order)
+
+
 @dataclass(slots=True)
 class OpenBook:
     """k open decisions; `owner` is the customer's row in the working set.
@@ -35,12 +49,7 @@ class OpenBook:
     rows: Rows
     owner: Int64s
     changed: Bools
-    _keys: UInt64s = field(init=False)
-    _order: Int64s = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Index the rows."""
-        self._reindex()
+    _index: _Index | None = field(init=False, default=None)
 
     def find(self, owner: Int64s, role: Int64s, offset: Int64s) -> Int64s:
         """Return the index of each outcome's decision, `NOT_FOUND` where there is none.
@@ -50,12 +59,17 @@ class OpenBook:
         owner : shape (n,), customer rows
         role, offset : shape (n,), the position that the outcome's decision id names
         """
-        if len(self.rows) == 0:
+        if len(self.rows) == 0 or len(owner) == 0:
             return np.full(len(owner), NOT_FOUND, dtype=np.int64)
-        places = np.searchsorted(self._keys, _key(owner, role, offset))
-        index = self._order[np.minimum(places, len(self._order) - 1)]
-        found = self.rows[index]
-        is_same = (self.owner[index] == owner) & (found["topic_code"] == role) & (found["offset"] == offset)
+        if self._index is None:
+            self._index = _index_of(_key(self.owner, self.rows["topic_code"], self.rows["offset"]))
+        places = np.searchsorted(self._index.keys, _key(owner, role, offset))
+        index = self._index.order[np.minimum(places, len(self.rows) - 1)]
+        is_same = (
+            (self.owner[index] == owner)
+            & (self.rows["topic_code"][index] == role)
+            & (self.rows["offset"][index] == offset)
+        )
         return np.where(is_same, index, NOT_FOUND)
 
     def append(self, owner: Int64s, rows: Rows) -> None:
@@ -63,7 +77,7 @@ class OpenBook:
         self.rows = np.concatenate([self.rows, rows])
         self.owner = np.concatenate([self.owner, owner])
         self.changed[owner] = True
-        self._reindex()
+        self._index = None
 
     def update(self, index: Int64s, **columns: NDArray[Any]) -> None:
         """Set columns of some rows; their owners are written again."""
@@ -76,18 +90,13 @@ class OpenBook:
         keep = self.owner != owner
         self.rows, self.owner = self.rows[keep], self.owner[keep]
         self.changed[owner] = True
-        self._reindex()
+        self._index = None
 
     def keep_only(self, is_kept: Bools) -> None:
         """Drop the other rows; their owners are written again."""
         self.changed[self.owner[~is_kept]] = True
         self.rows, self.owner = self.rows[is_kept], self.owner[is_kept]
-        self._reindex()
-
-    def _reindex(self) -> None:
-        keys = _key(self.owner, self.rows["topic_code"], self.rows["offset"])
-        self._order = np.argsort(keys, kind="stable")
-        self._keys = keys[self._order]
+        self._index = None
 
 
 def _key(owner: Int64s, role: Int64s, offset: Int64s) -> UInt64s:

@@ -6,7 +6,7 @@ The only place of the pipeline where anything changes. It lives for one batch, i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,13 +18,12 @@ from consumer.features.record import empty_records, pack, unpack
 from consumer.learning.open_decisions import (
     ROWS_MAX,
     Rows,
-    empty_rows,
-    next_due_ms,
+    due_ms,
+    is_remembered,
+    pack_all,
+    unpack_all,
     with_limit,
-    without_forgotten,
 )
-from consumer.learning.open_decisions import pack as pack_open
-from consumer.learning.open_decisions import unpack as unpack_open
 from consumer.pipeline.batch import BatchResult, LoadedBatch, PartitionProgress, SourcedOutput
 from consumer.pipeline.open_book import OpenBook
 from consumer.pipeline.stream_time import end_of_batch_ms, stream_times_ms
@@ -94,8 +93,7 @@ class WorkingSet:
     def open(self, customers: Int64s, rows: Rows) -> None:
         """Add decisions whose outcomes count from now on, and keep each customer within the limit."""
         self.book.append(customers, rows)
-        owners, open_count = np.unique(self.book.owner, return_counts=True)
-        for owner in owners[open_count > ROWS_MAX].tolist():
+        for owner in np.flatnonzero(np.bincount(self.book.owner) > ROWS_MAX).tolist():
             self._limit(owner)
 
     def _limit(self, owner: int) -> None:
@@ -135,19 +133,37 @@ class WorkingSet:
         return values
 
     def _open_decisions(self) -> tuple[dict[int, bytes | None], dict[int, int | None]]:
-        values: dict[int, bytes | None] = {}
-        deadlines: dict[int, int | None] = {}
-        for customer in np.flatnonzero(self.book.changed).tolist():
-            end_ms = self.stream_end_ms[self.loaded.customer_partition[customer]]
-            rows = without_forgotten(self.book.rows[self.book.owner == customer], end_ms)
-            values[customer] = pack_open(rows, self.forms.current.fingerprint) or None
-            deadlines[customer] = next_due_ms(rows)
-        return values, deadlines
+        """Return row → stored value and row → earliest deadline, of the customers that changed."""
+        book, changed = self.book, np.flatnonzero(self.book.changed)
+        if not len(changed):
+            return {}, {}
+        is_kept = book.changed[book.owner] & is_remembered(book.rows, self._end_ms()[book.owner])
+        kept = np.flatnonzero(is_kept)
+        kept = kept[np.argsort(book.owner[kept], kind="stable")]
+        n_rows = np.bincount(book.owner[kept], minlength=len(book.changed))[changed]
+        values = pack_all(book.rows[kept], n_rows.tolist(), self.forms.current.fingerprint)
+        first_due_ms = dict.fromkeys(changed.tolist())
+        first_due_ms |= _smallest_of_runs(book.owner[kept], due_ms(book.rows)[kept])
+        return dict(zip(changed.tolist(), [value or None for value in values], strict=True)), first_due_ms
+
+    def _end_ms(self) -> Int64s:
+        """Return each customer's stream time after the batch."""
+        ends_ms = map(self.stream_end_ms.__getitem__, self.loaded.customer_partition)
+        return np.fromiter(ends_ms, np.int64, len(self.loaded.customer_partition))
+
+
+def _smallest_of_runs(owner: Int64s, values: Int64s) -> dict[int, int]:
+    """Return owner → smallest value; equal owners stand together."""
+    if not len(owner):
+        return {}
+    starts = np.flatnonzero(np.concatenate(([True], owner[1:] != owner[:-1])))
+    smallest = np.minimum.reduceat(values, starts)
+    return dict(zip(owner[starts].tolist(), smallest.tolist(), strict=True))
 
 
 def open_working_set(loaded: LoadedBatch, forms: StoredForms) -> WorkingSet:
     """Return the batch's customers and open decisions as arrays."""
-    rows, owner = _open_rows(loaded.open_decisions, forms)
+    rows, owner = unpack_all(loaded.open_decisions, forms.n_inputs, forms.current.fingerprint)
     return WorkingSet(
         loaded=loaded,
         forms=forms,
@@ -157,14 +173,3 @@ def open_working_set(loaded: LoadedBatch, forms: StoredForms) -> WorkingSet:
         stream_end_ms=end_of_batch_ms(loaded.decoded, loaded.progress),
         extra={partition: dict(before.extra) for partition, before in loaded.progress.items()},
     )
-
-
-def _open_rows(values: Sequence[bytes | None], forms: StoredForms) -> tuple[Rows, Int64s]:
-    parts = [empty_rows(forms.n_inputs)]
-    owners: list[int] = []
-    for customer, value in enumerate(values):
-        if value:
-            part = unpack_open(value, forms.n_inputs, forms.current.fingerprint)
-            parts.append(part)
-            owners += [customer] * len(part)
-    return np.concatenate(parts), np.array(owners, dtype=np.int64)
