@@ -27,23 +27,25 @@ def note_contact(
     ----------
     rows : shape (n,), rows of `records`, each at most once
     offer_key : shape (n,), `Offer.offer_key`
-    channel, product : shape (n,), columns of the offer's channel and first product
+    channel, product : shape (n,), columns of the offer's channel and first product; product -1 when the
+        policy no longer has it
     at_ms : shape (n,), time of the decision
     """
     slot = records["contact_s"][rows].argmin(axis=1)
     records["contact_s"][rows, slot] = at_ms // SECOND_MS
     records["contact_offer"][rows, slot] = offer_key
     records["contact_channel"][rows, slot] = channel
-    records["contact_product"][rows, slot] = product
     _add_made(records, rows, +1, channel=channel, product=product, at_ms=at_ms)
 
 
-def release_contact(records: Records, rows: Int64s, *, offer_key: Int64s, at_ms: Int64s) -> None:
+def release_contact(
+    records: Records, rows: Int64s, *, offer_key: Int64s, channel: Int64s, product: Int64s, at_ms: Int64s
+) -> None:
     """Take a contact back whose offer never reached the customer; one that is gone already is left alone.
 
     Parameters
     ----------
-    at_ms : shape (n,), the time that the contact was noted with
+    channel, product, at_ms : shape (n,), what the contact was noted with
     """
     matches = (records["contact_s"][rows] == (at_ms // SECOND_MS)[:, None]) & (
         records["contact_offer"][rows] == offer_key[:, None]
@@ -51,11 +53,9 @@ def release_contact(records: Records, rows: Int64s, *, offer_key: Int64s, at_ms:
     found = np.flatnonzero(matches.any(axis=1))
     slot = matches[found].argmax(axis=1)
     rows = rows[found]
-    channel = records["contact_channel"][rows, slot].astype(np.int64)
-    product = records["contact_product"][rows, slot].astype(np.int64)
-    for name in ("contact_s", "contact_offer", "contact_channel", "contact_product"):
+    for name in ("contact_s", "contact_offer", "contact_channel"):
         records[name][rows, slot] = 0
-    _add_made(records, rows, -1, channel=channel, product=product, at_ms=at_ms[found])
+    _add_made(records, rows, -1, channel=channel[found], product=product[found], at_ms=at_ms[found])
 
 
 def note_decision(records: Records, rows: Int64s, at_ms: Int64s) -> None:
@@ -70,6 +70,7 @@ def _add_made(
     unit = count * weight_at(at_ms, records["as_of_ms"][rows])
     sums = records["decayed"]
     for start, member in (("offers_made_channel", channel), ("offers_made_product", product)):
-        column = columns.start[start] + member
-        added = sums[rows, column] + unit[np.arange(len(rows)), columns.group[column]]
-        sums[rows, column] = np.maximum(added, 0.0)
+        known = np.flatnonzero(member >= 0)
+        column = columns.start[start] + member[known]
+        added = sums[rows[known], column] + unit[known, columns.group[column]]
+        sums[rows[known], column] = np.maximum(added, 0.0)

@@ -95,7 +95,6 @@ def record_fields(product_ids: Sequence[str]) -> tuple[Field, ...]:
         Field("contact_s", "<u4", _numbered("contact", CONTACTS)),
         Field("contact_offer", "<u2", _numbered("contact", CONTACTS)),
         Field("contact_channel", "<u1", _numbered("contact", CONTACTS)),
-        Field("contact_product", "<u1", _numbered("contact", CONTACTS)),
         Field("refused_s", "<u4", products),
         Field("last_decision_s", "<u4"),
     )

@@ -3,7 +3,7 @@
 A row keeps what its example will need (inputs, logging propensity) from the moment of the decision, so
 that the model learns from exactly what it saw. All rows of a customer are one value of the store:
 
-    bytes 0-3    b"OD1" and a zero byte        form of the value
+    bytes 0-3    b"OD2" and a zero byte        form of the value
     bytes 4-19   b"9f86d081884c7d65"           fingerprint of the features that the inputs come from
     bytes 20-21  108, little endian            number of inputs F
     then each row: `open_decision_dtype(F)` packed, 76 + 4 F bytes (508 for F = 108)
@@ -32,7 +32,7 @@ Int64s = NDArray[np.int64]
 ROWS_MAX = 16
 """Open decisions kept for a customer: at one decision a day and two weeks of validity, all of them."""
 
-_MAGIC = b"OD1\0"
+_MAGIC = b"OD2\0"
 _FINGERPRINT_BYTES = 16
 _HEADER_BYTES = len(_MAGIC) + _FINGERPRINT_BYTES + 2
 
@@ -42,7 +42,8 @@ def open_decision_dtype(n_inputs: int) -> np.dtype[np.void]:
     """Return the type of one row.
 
     topic_code, offset : position of the trigger (`INPUT_ROLES` code), with the partition the decision id
-    model, product, offer_key, channel : columns of the model and product, key of the offer, channel code
+    model_key, product_key, offer_key : `catalogue_key` of each, since a column number would name something
+        else as soon as the policy's products or offers change; channel : its code
     state : `attribution.State`
     has_inputs : 0 when the inputs were of another feature layout
     decided_ms, delivered_ms : event times; delivered 0 while unknown
@@ -58,8 +59,8 @@ def open_decision_dtype(n_inputs: int) -> np.dtype[np.void]:
             ("state", "u1"),
             ("has_inputs", "u1"),
             ("offset", "<i8"),
-            ("model", "<i2"),
-            ("product", "<i2"),
+            ("model_key", "<u2"),
+            ("product_key", "<u2"),
             ("offer_key", "<u2"),
             ("segment", "<i2"),
             ("decided_ms", "<i8"),

@@ -49,7 +49,8 @@ class Attribution:
             index = np.where(is_forgotten, NOT_FOUND, index)
         found = index != NOT_FOUND
         decoded.events.product[events] = -1
-        decoded.events.product[events[found]] = work.book.rows["product"][index[found]]
+        keys = work.book.rows["product_key"][index[found]]
+        decoded.events.product[events[found]] = self.offers.columns_of_products(keys)
         decoded.events.channel[events[found]] = work.book.rows["channel"][index[found]]
         return index
 
@@ -77,7 +78,7 @@ class Attribution:
         ----------
         events : event row that caused each step, by the step's `outcome`
         """
-        _move_contacts(work, steps)
+        self._move_contacts(work, steps)
         for step in steps:
             for flag in (Effect.DUPLICATE, Effect.CONTRADICTION, Effect.UNCONFIRMED):
                 work.count("outcome_steps_total", flag.name.lower(), int(bool(step.effects & flag)))  # type: ignore[union-attr]
@@ -106,13 +107,16 @@ class Attribution:
         if not row["has_inputs"]:
             work.count("examples_total", "inputs_of_older_layout")
             return
-        customer = int(work.book.owner[label.row])
-        document = self._example(work, row, label, customer=customer)
+        model_id = self.offers.name_of_key(int(row["model_key"]))
+        if model_id is None:
+            work.count("examples_total", "model_dropped_by_policy")
+            return
+        document = self._example(work, row, label, model_id=model_id)
         work.emit(self.encoder.example(document), event)
         work.count("examples_total", label.cause)
 
-    def _example(self, work: WorkingSet, row: Any, label: Label, *, customer: int) -> dict[str, Any]:
-        loaded = work.loaded
+    def _example(self, work: WorkingSet, row: Any, label: Label, *, model_id: str) -> dict[str, Any]:
+        loaded, customer = work.loaded, int(work.book.owner[label.row])
         name = decision_id(
             INPUT_ROLES[row["topic_code"]], loaded.customer_partition[customer], int(row["offset"])
         )
@@ -124,7 +128,7 @@ class Attribution:
             "customer_id": loaded.customer_ids[customer],
             "event_time_ms": label.at_ms,
             "decision_id": name,
-            "product_id": self.offers.model_ids[row["model"]],
+            "product_id": model_id,
             "offer_id": self._offer_id(int(row["offer_key"])),
             "label_kind": label.label_kind,
             "label": label.label,
@@ -142,29 +146,25 @@ class Attribution:
 
     def _offer_id(self, offer_key: int) -> str:
         """An offer that the policy has dropped meanwhile keeps its key as its name."""
-        for offer in self.offers.offers:
-            if offer.offer_key == offer_key:
-                return offer.offer_id
-        return f"dropped-{offer_key}"
+        return self.offers.name_of_key(offer_key) or f"dropped-{offer_key}"
 
-
-def _move_contacts(work: WorkingSet, steps: Sequence[Step]) -> None:
-    """Give contacts back that were not delivered, and take them again where delivery shows after all."""
-    released = _rows_with(steps, Effect.RELEASE_CONTACT)
-    if len(released):
-        rows, customers = work.book.rows[released], work.book.owner[released]
-        release_contact(work.records, customers, offer_key=rows["offer_key"], at_ms=rows["decided_ms"])
-    restored = _rows_with(steps, Effect.RESTORE_CONTACT)
-    if len(restored):
-        rows, customers = work.book.rows[restored], work.book.owner[restored]
-        note_contact(
-            work.records,
-            customers,
-            offer_key=rows["offer_key"],
-            channel=rows["channel"].astype(np.int64),
-            product=rows["product"].astype(np.int64),
-            at_ms=rows["decided_ms"],
-        )
+    def _move_contacts(self, work: WorkingSet, steps: Sequence[Step]) -> None:
+        """Give contacts back that were not delivered, and take them again where delivery shows after all."""
+        for effect, move in (
+            (Effect.RELEASE_CONTACT, release_contact),
+            (Effect.RESTORE_CONTACT, note_contact),
+        ):
+            moved = _rows_with(steps, effect)
+            if len(moved):
+                rows = work.book.rows[moved]
+                move(
+                    work.records,
+                    work.book.owner[moved],
+                    offer_key=rows["offer_key"],
+                    channel=rows["channel"].astype(np.int64),
+                    product=self.offers.columns_of_products(rows["product_key"]),
+                    at_ms=rows["decided_ms"],
+                )
 
 
 def _rows_with(steps: Sequence[Step], effect: Effect) -> Int64s:

@@ -32,6 +32,7 @@ from consumer.policy.decide import decide
 from consumer.policy.facts import RESULTS
 from consumer.policy.triggers import is_decision_due
 from consumer.scoring.compiled import CompiledModels
+from consumer.vocabulary.products import catalogue_key
 from consumer.vocabulary.reasons import Exclusion
 from consumer.vocabulary.time import DAY_MS
 
@@ -139,7 +140,7 @@ class Deciding:
             customers,
             offer_key=rows["offer_key"],
             channel=rows["channel"].astype(np.int64),
-            product=rows["product"].astype(np.int64),
+            product=self.policy.catalogue.columns_of_products(rows["product_key"]),
             at_ms=rows["decided_ms"],
         )
         work.open(customers, rows)
@@ -153,8 +154,9 @@ class Deciding:
         rows["topic_code"] = columns.source[events]
         rows["offset"] = work.decoded.offset[events]
         rows["channel"] = choices.channel[sent, chosen]
-        rows["model"] = [catalogue.model_of_offer(offer) for offer in offers]
-        rows["product"] = [catalogue.product_index[offer.products[0]] for offer in offers]
+        models = [catalogue.model_ids[catalogue.model_of_offer(offer)] for offer in offers]
+        rows["model_key"] = [catalogue_key(model_id) for model_id in models]
+        rows["product_key"] = [catalogue_key(offer.products[0]) for offer in offers]
         rows["offer_key"] = [offer.offer_key for offer in offers]
         rows["segment"] = decided.segment[sent]
         rows["decided_ms"] = columns.event_time_ms[events]

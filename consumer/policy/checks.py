@@ -16,7 +16,7 @@ from consumer.policy.rules import DECISION_FIELDS, PROFILE_TEXT_FIELDS, rule_fau
 from consumer.policy.schema import CapText, OfferText, PolicyText, Rules, RuleSetText
 from consumer.policy.triggers import KINDS_OF_SOURCE
 from consumer.policy.yaml_lines import Path
-from consumer.vocabulary.products import Offer
+from consumer.vocabulary.products import catalogue_key
 from consumer.vocabulary.words import CHANNELS
 
 CONTACT_RING_SIZE: Final = 16
@@ -99,14 +99,15 @@ def _names(document: PolicyText) -> Iterator[Fault]:
     yield from _repeats([product.id for product in document.products], "products")
     yield from _repeats(offer_ids, "offers")
     yield from _repeats([trigger.name for trigger in document.triggers], "triggers", key="name")
-    keys: dict[int, str] = {}
     for index, offer_id in enumerate(offer_ids):
         if offer_id in product_ids:
             yield Fault(("offers", index, "id"), f"is {offer_id!r}, the id of a product too")
-        key = Offer(offer_id, "cross_sell", (), {}).offer_key
-        if keys.setdefault(key, offer_id) != offer_id:
-            text = f"is {offer_id!r}, which has the same 16-bit key as {keys[key]!r}; change one letter"
-            yield Fault(("offers", index, "id"), text)
+    keys: dict[int, str] = {}
+    for part, items in (("products", document.products), ("offers", document.offers)):
+        for index, name in enumerate(item.id for item in items):
+            if (held := keys.setdefault(catalogue_key(name), name)) != name:
+                text = f"is {name!r}, which has the same 16-bit key as {held!r}; change one letter"
+                yield Fault((part, index, "id"), text)
 
 
 def _bank(document: PolicyText) -> Iterator[Fault]:

@@ -8,11 +8,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from consumer.vocabulary.ids import stable_hash64
 from consumer.vocabulary.words import OfferKind
 
 MAX_PRODUCTS = 63
 """Holdings are one bit a product in a signed 64-bit column."""
+
+
+def catalogue_key(name: str) -> int:
+    """Return the 16-bit key of a product, offer or model id in stored rows; never 0.
+
+    Stored rows outlive the policy that they were made under, so they hold keys, never column numbers.
+    The policy load refuses two ids with one key.
+
+    Examples
+    --------
+    >>> catalogue_key("mortgage") == catalogue_key("mortgage") != catalogue_key("car_loan")
+    True
+    """
+    return stable_hash64(name) % 65_535 + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +68,8 @@ class Offer:
 
     @property
     def offer_key(self) -> int:
-        """16-bit key of the offer in the contact ring (policy load refuses a collision; never 0)."""
-        return stable_hash64(self.offer_id) % 65_535 + 1
+        """Key of the offer in the contact ring and in open decisions."""
+        return catalogue_key(self.offer_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +80,24 @@ class OfferCatalogue:
     offers: tuple[Offer, ...]
     product_index: dict[str, int] = field(init=False)
     offer_index: dict[str, int] = field(init=False)
+    _names_by_key: dict[int, str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Index the names once."""
         object.__setattr__(self, "product_index", {p.product_id: i for i, p in enumerate(self.products)})
         object.__setattr__(self, "offer_index", {o.offer_id: i for i, o in enumerate(self.offers)})
+        names = (*self.product_index, *self.offer_index)
+        object.__setattr__(self, "_names_by_key", {catalogue_key(name): name for name in names})
+
+    def name_of_key(self, key: int) -> str | None:
+        """Return the product, offer or model id with this `catalogue_key`; None when the policy dropped it."""
+        return self._names_by_key.get(key)
+
+    def columns_of_products(self, keys: NDArray[np.uint16]) -> NDArray[np.int64]:
+        """Return the column of each product, shape (n,), -1 where the policy dropped it."""
+        names = map(self.name_of_key, keys.tolist())
+        columns = [-1 if name is None else self.product_index.get(name, -1) for name in names]
+        return np.array(columns, dtype=np.int64)
 
     @property
     def product_ids(self) -> tuple[str, ...]:

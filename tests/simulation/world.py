@@ -16,6 +16,8 @@ from consumer.adapters.memory_log import MemoryLog
 from consumer.adapters.memory_store import MemoryStore
 from consumer.adapters.partitioner import partition_of
 from consumer.assembly import NO_SEEDS, Core, assemble_core
+from consumer.features.catalogue import catalogue_for
+from consumer.features.layout import Layout
 from consumer.policy.document import Policy, load_policy, parse_policy
 from consumer.runtime.scorer import Scorer, ScorerLimits, ScorerPorts
 from consumer.runtime.serving_models import ServingModels
@@ -96,7 +98,11 @@ class World:
             )
 
     def core(self) -> Core:
-        return assemble_core(self.policy, n_partitions=self.n_partitions, seeds=self.seeds)
+        """Return the core under today's policy; the store remembers the layouts of the policies before."""
+        layout = catalogue_for(self.policy.catalogue.product_ids).layout
+        self.store.remember_layout(layout.fingerprint, layout.to_json())
+        layouts = {name: Layout.from_json(text) for name, text in self.store.layouts().items()}
+        return assemble_core(self.policy, n_partitions=self.n_partitions, seeds=self.seeds, layouts=layouts)
 
     def scorer(
         self,
