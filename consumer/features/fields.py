@@ -1,13 +1,13 @@
 """Every field of the customer record: what is remembered of a customer, and nothing else.
 
 Rules of this file: zero means "nothing is known", so numbers that may be missing are stored plus one
-(said beside each), dates as days since `NO_DAY`, times in ms
-with 0 for never. Wide families name their members, so that they survive a change of the products.
+(said beside each), dates as days since `NO_DAY`; a time of 0
+is never, in ms where it settles which value is the last, in seconds where it only feeds an age. Wide families name their members, so that they survive a change of the products.
 
-    identity of time   as_of_ms, first_event_ms, last_transaction_ms, last_interaction_ms
+    time               as_of_ms, first_event_s, last_transaction_s, last_interaction_s
     money              tile_count, tile_sum, tile_max (162 = 2 directions × 81 slots), balance, salary
     habits             decayed (spend, channels, kinds, interest, offers, ...)
-    duplicates         recent_keys, recent_next, too_old_count
+    duplicates         recent_low, recent_high, recent_next, too_old_count
     contacts           contact_s, contact_offer, contact_channel, refused_s, last_decision_s
     profile            birth_day ... profile_flags
     traits             segment ... traits_flags
@@ -63,7 +63,7 @@ def profile_fields(product_ids: Sequence[str]) -> tuple[Field, ...]:
 
 
 PROFILE_FIELD_NAMES: Final = tuple(field.name for field in profile_fields(()))
-RECENT_EVENT_FIELD_NAMES: Final = ("recent_keys", "recent_next")
+RECENT_EVENT_FIELD_NAMES: Final = ("recent_low", "recent_high", "recent_next")
 
 
 def record_fields(product_ids: Sequence[str]) -> tuple[Field, ...]:
@@ -71,9 +71,9 @@ def record_fields(product_ids: Sequence[str]) -> tuple[Field, ...]:
     products = tuple(product_ids)
     return (
         Field("as_of_ms", "<i8"),
-        Field("first_event_ms", "<i8"),
-        Field("last_transaction_ms", "<i8"),
-        Field("last_interaction_ms", "<i8"),
+        Field("first_event_s", "<u4"),
+        Field("last_transaction_s", "<u4"),
+        Field("last_interaction_s", "<u4"),
         Field("balance_ms", "<i8"),
         Field("balance_minor", "<i8"),
         Field("salary_ms", "<i8"),
@@ -81,15 +81,16 @@ def record_fields(product_ids: Sequence[str]) -> tuple[Field, ...]:
         *profile_fields(products),
         Field("traits_ms", "<i8"),
         Field("lifetime_value_minor", "<f8"),
-        Field("churn_probability", "<f4"),
-        Field("affinity", "<f4", products),
+        Field("churn_probability", "<u2"),  # in ten-thousandths
+        Field("affinity", "<u2", products),  # in ten-thousandths
         Field("segment", "<u1"),  # plus one
         Field("traits_flags", "<u1", ("has_lifetime_value", "has_churn_probability"), has_bits=True),
         Field("decayed", "<f4", member_names(products)),
         Field("tile_sum", "<i8", _tile_names()),
         Field("tile_max", "<f4", _tile_names()),
         Field("tile_count", "<u2", _tile_names()),
-        Field("recent_keys", "<u8", _numbered("key", RECENT_EVENTS)),
+        Field("recent_low", "<u4", _numbered("key", RECENT_EVENTS)),
+        Field("recent_high", "<u2", _numbered("key", RECENT_EVENTS)),
         Field("recent_next", "<u1"),
         Field("too_old_count", "<u4"),
         Field("contact_s", "<u4", _numbered("contact", CONTACTS)),

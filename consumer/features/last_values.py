@@ -27,7 +27,7 @@ def update_last_values(records: Records, events: EventColumns, rows: Int64s) -> 
     """Take over what the events at `rows` say, each customer at most once."""
     source = events.source[rows]
     _of_transactions(records, events, rows[source == EventSource.TRANSACTION])
-    _raise_to_time(records, "last_interaction_ms", events, rows[source == EventSource.INTERACTION])
+    _raise_to_second(records, "last_interaction_s", events, rows[source == EventSource.INTERACTION])
     _of_outcomes(records, events, rows[source == EventSource.OUTCOME])
     _lower_first_event(records, events, rows[source >= EventSource.TRANSACTION])
 
@@ -35,7 +35,7 @@ def update_last_values(records: Records, events: EventColumns, rows: Int64s) -> 
 def _of_transactions(records: Records, events: EventColumns, rows: Int64s) -> None:
     if not len(rows):
         return
-    _raise_to_time(records, "last_transaction_ms", events, rows)
+    _raise_to_second(records, "last_transaction_s", events, rows)
     _keep_latest(records, "balance", events, rows[events.has_balance[rows]], to=events.balance_minor)
     _keep_latest(records, "salary", events, rows[is_salary(events, rows)], to=events.amount_minor)
 
@@ -49,21 +49,24 @@ def _keep_latest(records: Records, name: str, events: EventColumns, rows: Int64s
     held[customer[wins]] = value[wins]
 
 
-def _raise_to_time(records: Records, name: str, events: EventColumns, rows: Int64s) -> None:
+def _raise_to_second(records: Records, name: str, events: EventColumns, rows: Int64s) -> None:
     customer = events.customer[rows]
-    records[name][customer] = np.maximum(records[name][customer], events.event_time_ms[rows])
+    time_s = events.event_time_ms[rows] // SECOND_MS
+    records[name][customer] = np.maximum(records[name][customer], time_s)
 
 
 def _lower_first_event(records: Records, events: EventColumns, rows: Int64s) -> None:
-    customer, time_ms = events.customer[rows], events.event_time_ms[rows]
-    held = records["first_event_ms"][customer]
-    records["first_event_ms"][customer] = np.where(held == 0, time_ms, np.minimum(held, time_ms))
+    customer, time_s = events.customer[rows], events.event_time_ms[rows] // SECOND_MS
+    held = records["first_event_s"][customer]
+    records["first_event_s"][customer] = np.where(held == 0, time_s, np.minimum(held, time_s))
 
 
 def _of_outcomes(records: Records, events: EventColumns, rows: Int64s) -> None:
     if not len(rows):
         return
-    _raise_to_time(records, "opted_out_ms", events, rows[events.kind[rows] == _OPTED_OUT])
+    opted_out = rows[events.kind[rows] == _OPTED_OUT]
+    customer, time_ms = events.customer[opted_out], events.event_time_ms[opted_out]
+    records["opted_out_ms"][customer] = np.maximum(records["opted_out_ms"][customer], time_ms)
     refused = rows[(events.kind[rows] == _REJECTED) & (events.product[rows] >= 0)]
     customer, product = events.customer[refused], events.product[refused]
     held = records["refused_s"][customer, product]

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 Records = NDArray[np.void]
 """Customer records: a structured array of a layout's dtype."""
 
-WORD_BYTES: Final = 4
 _ALIGNMENT: Final = 8
 
 

@@ -1,8 +1,8 @@
 """Duplicates: the keys of a customer's last twelve events.
 
 A producer that retries sends an event again within seconds, under another offset; twelve events of one
-customer reach far beyond that. A key is 64 bits of the event id's hash, so two different events of one
-customer look alike once in 10^18.
+customer reach far beyond that. Of a key 48 bits are kept, so a new event looks like one of
+the twelve once in 2 × 10^13.
 
 Rules of this file: every event that is looked at leaves its key, so that a redelivery changes nothing
 at all, not even a counter.
@@ -11,6 +11,7 @@ at all, not even a counter.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from consumer.features.event_columns import Bools, Int64s, UInt64s
 from consumer.features.fields import RECENT_EVENTS
@@ -19,11 +20,19 @@ from consumer.features.layout import Records
 
 def is_duplicate(records: Records, customers: Int64s, keys: UInt64s) -> Bools:
     """Return for each customer whether `keys` holds one of the customer's last events; keys are never 0."""
-    return np.asarray((records["recent_keys"][customers] == keys[:, None]).any(axis=1))
+    low, high = _halves(keys)
+    same_low = records["recent_low"][customers] == low[:, None]
+    same_high = records["recent_high"][customers] == high[:, None]
+    return np.asarray((same_low & same_high).any(axis=1))
 
 
 def remember(records: Records, customers: Int64s, keys: UInt64s) -> None:
     """Write each key over the customer's oldest one; each customer at most once."""
     slot = records["recent_next"][customers]
-    records["recent_keys"][customers, slot] = keys
+    records["recent_low"][customers, slot], records["recent_high"][customers, slot] = _halves(keys)
     records["recent_next"][customers] = (slot + 1) % RECENT_EVENTS
+
+
+def _halves(keys: UInt64s) -> tuple[NDArray[np.uint32], NDArray[np.uint16]]:
+    """Return the low 32 bits of each key and the 16 above them."""
+    return keys.astype(np.uint32), (keys >> np.uint64(32)).astype(np.uint16)

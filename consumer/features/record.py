@@ -1,14 +1,7 @@
-"""The stored form of customer records: zero words left out.
+"""Customer records, and their stored form: the layout's fingerprint, then what is not zero.
 
-Most of a record is zero (tiles without events, products without interest), so only the words that are
-not zero are stored, after a bitmap that says which. A record of 816 words of which three are not zero:
-
-    8 bytes   fingerprint of the layout
-    102 bytes bitmap, bit i (little-endian) = word i is stored: 11000000 00000001 00000000 ...
-    12 bytes  the words 0, 1 and 15, little-endian, in order
-
-Rules of this file: the whole batch is one boolean index, then one slice a record; a record that cannot
-be what `pack` wrote is a `Defect`, because guessing at a customer's state would be worse than stopping.
+Rules of this file: a stored record that cannot be what `pack` wrote, or of a layout that nobody
+remembers, is a `Defect`: guessing at a customer's state would be worse than stopping.
 """
 
 from __future__ import annotations
@@ -17,12 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from consumer.features.event_columns import Int64s, UInt8s
-from consumer.features.layout import WORD_BYTES, Layout, Records
+from consumer.features.layout import Layout, Records
 from consumer.features.migration import migrated
 from consumer.features.tiles import clear_hidden_maxima
+from consumer.features.zero_words import WORD_BYTES, restored, suppressed
 from consumer.vocabulary.errors import Defect
 
 _FINGERPRINT_BYTES: Final = 8
@@ -52,20 +44,9 @@ def pack(layout: Layout, records: Records) -> list[bytes]:
     if not len(records):
         return []
     clear_hidden_maxima(records)
-    words = np.ascontiguousarray(records).view("<u4").reshape(len(records), -1)
-    is_stored = words != 0
-    bitmap = np.packbits(is_stored, axis=1, bitorder="little")
-    bits, body = bitmap.tobytes(), words[is_stored].tobytes()
-    head, width = bytes.fromhex(layout.fingerprint), bitmap.shape[1]
-    ends = np.cumsum(_stored_bytes(bitmap)).tolist()
-    starts = [0, *ends[:-1]]
-    places = zip(range(0, len(bits), width), starts, ends, strict=True)
-    return [head + bits[bit : bit + width] + body[start:end] for bit, start, end in places]
-
-
-def _stored_bytes(bitmap: UInt8s) -> Int64s:
-    """Return the bytes that each record's stored words take."""
-    return np.asarray(np.bitwise_count(bitmap).sum(axis=1, dtype=np.int64) * WORD_BYTES)
+    words = np.ascontiguousarray(records).view("<u2").reshape(len(records), -1)
+    head = bytes.fromhex(layout.fingerprint)
+    return [head + row for row in suppressed(words)]
 
 
 def unpack(layouts: Mapping[str, Layout], current: Layout, values: Sequence[bytes | None]) -> Records:
@@ -86,8 +67,7 @@ def unpack(layouts: Mapping[str, Layout], current: Layout, values: Sequence[byte
         layout = current if fingerprint == current.fingerprint else layouts.get(fingerprint)
         if layout is None:
             raise Defect(f"a customer record has the unknown layout {fingerprint}")
-        stored = [value for row in rows if (value := values[row]) is not None]
-        found = _unpack_same_layout(layout, stored)
+        found = _unpack_same_layout(layout, [value for row in rows if (value := values[row]) is not None])
         if len(rows) == len(records) and layout is current:
             return found
         records[rows] = found if layout is current else migrated(layout, current, found)
@@ -103,17 +83,5 @@ def _rows_by_fingerprint(values: Sequence[bytes | None]) -> dict[str, list[int]]
 
 
 def _unpack_same_layout(layout: Layout, values: Sequence[bytes]) -> Records:
-    """Return records of values that all have `layout`."""
-    n_words = layout.dtype.itemsize // WORD_BYTES
-    body_at = _FINGERPRINT_BYTES + -(-n_words // 8)
-    if min(map(len, values)) < body_at:
-        raise Defect(f"a customer record of layout {layout.fingerprint} is cut short")
-    bitmaps = b"".join([value[_FINGERPRINT_BYTES:body_at] for value in values])
-    bits = np.frombuffer(bitmaps, dtype=np.uint8).reshape(len(values), -1)
-    is_stored = np.unpackbits(bits, axis=1, count=n_words, bitorder="little").view(np.bool_)
-    lengths = np.fromiter(map(len, values), dtype=np.int64, count=len(values)) - body_at
-    if not np.array_equal(lengths, _stored_bytes(bits)):
-        raise Defect(f"a customer record of layout {layout.fingerprint} does not match its own bitmap")
-    words: NDArray[np.uint32] = np.zeros((len(values), n_words), dtype="<u4")
-    words[is_stored] = np.frombuffer(b"".join([value[body_at:] for value in values]), dtype="<u4")
+    words = restored(values, layout.dtype.itemsize // WORD_BYTES, start=_FINGERPRINT_BYTES)
     return words.view(layout.dtype).reshape(len(values))

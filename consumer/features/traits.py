@@ -1,7 +1,8 @@
 """Traits: what the laboratory knows about a customer; the largest event time wins, ties the later arrival.
 
 Rules of this file: zero means missing, hence the segment is stored plus one and the two numbers that
-may truly be zero have a flag; a missing affinity is 0 ("no sign of one").
+may truly be zero have a flag; a missing affinity is 0 ("no sign of one"). Probabilities are kept to four
+digits: models see three of them.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from typing import Final
 
 import numpy as np
 
-from consumer.features.event_columns import EventColumns, Int64s
+from consumer.features.event_columns import EventColumns, Floats, Int64s
 from consumer.features.layout import Records
 
 HAS_LIFETIME_VALUE: Final = 1
 HAS_CHURN_PROBABILITY: Final = 2
+
+PROBABILITY_UNIT: Final = 1e-4
 
 
 def update_traits(records: Records, events: EventColumns, rows: Int64s) -> None:
@@ -28,11 +31,16 @@ def update_traits(records: Records, events: EventColumns, rows: Int64s) -> None:
     records["traits_ms"][customer] = events.event_time_ms[rows]
     records["segment"][customer] = arrived.segment[detail] + 1
     records["lifetime_value_minor"][customer] = np.where(has_value, value, 0.0)
-    records["churn_probability"][customer] = np.where(has_churn, churn, 0.0)
-    records["affinity"][customer] = np.nan_to_num(arrived.affinity[detail], nan=0.0)
+    records["churn_probability"][customer] = _four_digits(churn)
+    records["affinity"][customer] = _four_digits(arrived.affinity[detail])
     records["traits_flags"][customer] = np.where(has_value, HAS_LIFETIME_VALUE, 0) | np.where(
         has_churn, HAS_CHURN_PROBABILITY, 0
     )
+
+
+def _four_digits(probability: Floats) -> Floats:
+    """Return probabilities in ten-thousandths, 0 where missing."""
+    return np.rint(np.nan_to_num(probability, nan=0.0) / PROBABILITY_UNIT)
 
 
 def segment_of(records: Records) -> Int64s:

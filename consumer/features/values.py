@@ -26,8 +26,8 @@ from consumer.features.feature import (
 from consumer.features.feature_table import BLOCKS
 from consumer.features.layout import Records
 from consumer.features.tiles import CREDIT, DEBIT, WINDOWS, WindowTotals
-from consumer.features.traits import HAS_CHURN_PROBABILITY, HAS_LIFETIME_VALUE, segment_of
-from consumer.vocabulary.time import DAY_MS, YEAR_DAYS
+from consumer.features.traits import HAS_CHURN_PROBABILITY, HAS_LIFETIME_VALUE, PROBABILITY_UNIT, segment_of
+from consumer.vocabulary.time import DAY_MS, SECOND_MS, YEAR_DAYS
 from consumer.vocabulary.words import EMPLOYMENT_STATUSES, INTERACTION_KINDS
 
 _DAYS_30: Final = WINDOWS.index("30d")
@@ -110,24 +110,27 @@ def _flow(state: _State) -> Floats:
     )
 
 
-def _days_since(state: _State, name: str, default: float) -> Floats:
-    time_ms = state.records[name]
+def _days_since(state: _State, time_ms: Int64s, default: float) -> Floats:
     days = np.maximum(state.as_of_ms - time_ms, 0) / DAY_MS
     return np.where(time_ms > 0, days, default)
 
 
 def _recency(state: _State) -> Floats:
+    last_transaction_ms, last_interaction_ms, first_event_ms = (
+        state.records[name].astype(np.int64) * SECOND_MS
+        for name in ("last_transaction_s", "last_interaction_s", "first_event_s")
+    )
     return _stack(
-        _days_since(state, "last_transaction_ms", NEVER_DAYS),
-        _days_since(state, "last_interaction_ms", NEVER_DAYS),
-        _days_since(state, "first_event_ms", 0.0),
+        _days_since(state, last_transaction_ms, NEVER_DAYS),
+        _days_since(state, last_interaction_ms, NEVER_DAYS),
+        _days_since(state, first_event_ms, 0.0),
     )
 
 
 def _salary(state: _State) -> Floats:
     return _stack(
         state.records["salary_minor"],
-        _days_since(state, "salary_ms", NEVER_DAYS),
+        _days_since(state, state.records["salary_ms"], NEVER_DAYS),
         _salary_regularity(state),
         state.records["salary_ms"] > 0,
     )
@@ -207,10 +210,10 @@ def _traits(state: _State) -> Floats:
     numbers = _stack(
         segment_of(records),
         records["lifetime_value_minor"],
-        records["churn_probability"],
+        records["churn_probability"] * PROBABILITY_UNIT,
         (records["traits_flags"] & (HAS_LIFETIME_VALUE | HAS_CHURN_PROBABILITY)) > 0,
     )
-    return np.concatenate([numbers, records["affinity"]], axis=1)
+    return np.concatenate([numbers, records["affinity"] * PROBABILITY_UNIT], axis=1)
 
 
 _BLOCKS: Final[dict[str, Callable[[_State], Floats]]] = {

@@ -73,7 +73,7 @@ def test_an_event_beyond_the_longest_window_only_counts_as_too_old() -> None:
     alone, _ = folded(recent)
     assert dispositions == [Disposition.APPLIED, Disposition.TOO_OLD]
     assert records["too_old_count"].tolist() == [1]
-    for name in ("tile_sum", "tile_count", "decayed", "balance_ms", "as_of_ms", "first_event_ms"):
+    for name in ("tile_sum", "tile_count", "decayed", "balance_ms", "as_of_ms", "first_event_s"):
         assert np.array_equal(records[name], alone[name]), name
 
 
