@@ -37,6 +37,9 @@ Result = TypeVar("Result")
 MEGA = 1e6
 N_PARTITIONS = 12
 TOP_FUNCTIONS = 45
+EVIDENCE = 20.0
+"""Examples behind each model: young enough that a fifth of the decisions make an offer."""
+
 TRIGGER_SHARE = 0.064
 """With the money that arrives, about 10 % of the events open a decision."""
 
@@ -104,7 +107,7 @@ def grown_up(models: CompiledModels) -> CompiledModels:
         weights=rng.normal(0.0, 0.02, shape),
         sds=np.full_like(models.sds, 3.0),
         gain=np.ones(shape[0]),
-        evidence=np.full(shape[0], 5_000.0),
+        evidence=np.full(shape[0], EVIDENCE),
     )
 
 

@@ -21,6 +21,7 @@ from consumer.features.traits import segment_of
 from consumer.features.values import feature_values
 from consumer.learning.labels import KEEP_CLOSED_MS
 from consumer.learning.open_decisions import Rows, empty_rows
+from consumer.pipeline.batch import SourcedOutput
 from consumer.pipeline.budgets import BudgetLeft, budget_left, rows_within_budgets, spend
 from consumer.pipeline.decision_documents import Decided, DecisionDocuments
 from consumer.pipeline.facts import Evidence, decision_names, facts_of
@@ -169,12 +170,11 @@ class Deciding:
         return rows
 
     def _publish(self, work: WorkingSet, decided: Decided) -> None:
-        is_sent = decided.choices.is_sent.tolist()
-        for row, event in enumerate(decided.events.tolist()):
-            document = self.documents.decision(work, decided, row)
-            if is_sent[row]:
-                work.emit(self.encoder.offer(self.documents.offer(work, decided, row)), event)
-            work.emit(self.encoder.decision(document), event)
+        places = work.places(decided.events)
+        for documents, place in zip(self.documents.of_wave(work, decided), places, strict=True):
+            if documents.offer is not None:
+                work.outputs.append(SourcedOutput(self.encoder.offer(documents.offer), *place))
+            work.outputs.append(SourcedOutput(self.encoder.decision(documents.decision), *place))
         for code, result in enumerate(RESULTS):
             work.count("decisions_total", result, int((decided.choices.result == code).sum()))
         self._count_exclusions(work, decided)

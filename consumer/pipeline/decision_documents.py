@@ -1,13 +1,14 @@
 """The two documents of a decision: the record for audit and replay, and the offer for delivery.
 
-Rules of this file: plain Python values only, fields as in `vocabulary/messages.py`, one decision at a
-time: this is the part of the pipeline that walks.
+Rules of this file: plain Python values only, fields as in `vocabulary/messages.py`. This is the part of the
+pipeline that walks, so the columns of a wave become lists once, and only then each decision its documents.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from consumer.policy.facts import NO_OFFER, RESULTS, Choices
 from consumer.policy.triggers import KINDS_OF_SOURCE
 from consumer.scoring.compiled import CompiledModels
 from consumer.vocabulary.messages import SCHEMA_VERSION
-from consumer.vocabulary.products import Offer, Product
+from consumer.vocabulary.products import Offer, OfferCatalogue
 from consumer.vocabulary.reasons import Exclusion
 from consumer.vocabulary.time import DAY_MS
 from consumer.vocabulary.topics import INPUT_ROLES
@@ -54,137 +55,258 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True)
+class OfferText:
+    """What is the same in every document that names an offer. `model` is the column that scores it."""
+
+    offer_id: str
+    model: int
+    value_minor: int
+    validity_ms: int
+    window_ms: int
+    by_channel: Mapping[str, Document]
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """The documents of one decision; `offer` is None where nothing is sent."""
+
+    decision: Document
+    offer: Document | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Wave:
+    """Columns of n decisions as lists of plain values; channel and chances are those of the chosen offer."""
+
+    names: Sequence[str]
+    customer_ids: Sequence[str]
+    at_ms: Sequence[int]
+    stream_ms: Sequence[int]
+    triggers: Sequence[Document]
+    result: Sequence[int]
+    arm: Sequence[int]
+    segment: Sequence[int]
+    chosen: Sequence[int]
+    channel: Sequence[int]
+    p_accept: Sequence[float]
+    no_offer: Sequence[float]
+    gamma: Sequence[float]
+    draw: Sequence[float]
+    model_inputs: Sequence[Document | None]
+    candidates: Sequence[list[Document]]
+    exclusions: Sequence[dict[str, str]]
+    reasons: Sequence[list[Document]]
+
+
+@dataclass(frozen=True, slots=True)
 class DecisionDocuments:
-    """Builds documents under one policy."""
+    """Builds documents under one policy. `texts` has one `OfferText` an offer, in column order."""
 
     policy: CompiledPolicy
     features: FeatureCatalogue
     seed_version: str
+    texts: Sequence[OfferText] = field(init=False)
 
-    def decision(self, work: WorkingSet, decided: Decided, row: int) -> Document:
-        """Return the `Decision` record of decision `row`."""
-        decoded, event = work.decoded, int(decided.events[row])
-        choices, chosen = decided.choices, int(decided.choices.chosen[row])
-        segment = int(decided.segment[row])
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "event_id": f"{decided.names[row]}.decision",
-            "customer_id": work.loaded.customer_ids[decoded.events.customer[event]],
-            "event_time_ms": int(decoded.events.event_time_ms[event]),
-            "decision_id": decided.names[row],
-            "trigger": self._trigger(work, event),
-            "result": RESULTS[choices.result[row]],
-            "arm": ARMS[choices.arm[row]],
-            "model_input": self._model_input(decided, row),
-            "candidates": self._candidates(choices, row),
-            "exclusions": self._exclusions(choices, row),
-            "no_offer_logging_propensity": float(choices.logging_propensity[row, -1]),
-            "exploration_gamma": float(choices.gamma[row]),
-            "draw": float(decided.draw[row]),
-            "offer_id": None if chosen == NO_OFFER else self._offers[chosen].offer_id,
-            "channel": None if chosen == NO_OFFER else CHANNELS[choices.channel[row, chosen]],
-            "reasons": [] if chosen == NO_OFFER else self.reasons(decided, row),
-            "segment": None if segment < 0 else segment,
-            "model_version": decided.models.version,
-            "policy_version": self.policy.policy.policy_version,
-            "seed_version": self.seed_version,
-            "stream_time_ms": int(work.stream_time_ms[event]),
-        }
+    def __post_init__(self) -> None:
+        """Look up once what the policy says of each offer."""
+        catalogue = self.policy.catalogue
+        object.__setattr__(self, "texts", [_offer_text(catalogue, offer) for offer in catalogue.offers])
 
-    def offer(self, work: WorkingSet, decided: Decided, row: int) -> Document:
-        """Return the `OfferMade` record of decision `row`, which sends an offer."""
-        decoded, event = work.decoded, int(decided.events[row])
-        choices, column = decided.choices, int(decided.choices.chosen[row])
-        offer = self._offers[column]
-        channel = CHANNELS[choices.channel[row, column]]
-        creative = offer.creatives[channel]
-        at_ms = int(decoded.events.event_time_ms[event])
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "event_id": f"{decided.names[row]}.offer",
-            "customer_id": work.loaded.customer_ids[decoded.events.customer[event]],
-            "event_time_ms": at_ms,
-            "decision_id": decided.names[row],
-            "offer_id": offer.offer_id,
-            "kind": offer.kind,
-            "products": list(offer.products),
-            "channel": channel,
-            "creative_id": creative.creative_id,
-            "headline": creative.headline,
-            "talking_points": list(creative.talking_points),
-            "reasons": self.reasons(decided, row),
-            "p_accept": float(choices.p_accept[row, column]),
-            "value_minor": self._value_minor(offer),
-            "valid_from_ms": at_ms,
-            "expires_at_ms": at_ms + offer.validity_days * DAY_MS,
-            "attribution_window_ms": self.window_ms(offer),
-            "model_version": decided.models.version,
-            "policy_version": self.policy.policy.policy_version,
-        }
-
-    def reasons(self, decided: Decided, row: int) -> list[Document]:
-        """Return the strongest reasons for the chosen offer's score, in words."""
-        model = self.policy.catalogue.model_of_offer(self._offers[int(decided.choices.chosen[row])])
-        strongest = decided.models.explain(decided.inputs_milli[row], model, REASONS)
-        return [
-            {
-                "feature": name,
-                "text": self.features.descriptions.get(name, name),
-                "contribution": contribution,
-            }
-            for name, contribution in strongest
-        ]
+    def of_wave(self, work: WorkingSet, decided: Decided) -> Iterator[Documents]:
+        """Yield the documents of each decision, in their order."""
+        wave = self._wave(work, decided)
+        is_sent = decided.choices.is_sent.tolist()
+        for row, sends in enumerate(is_sent):
+            offer = self._offer(wave, row, decided.models.version) if sends else None
+            yield Documents(self._decision(wave, row, decided.models.version), offer)
 
     def window_ms(self, offer: Offer) -> int:
         """Return how long outcomes of the offer count."""
-        return self._product(offer).attribution_window_days * DAY_MS
+        return self.texts[self.policy.catalogue.offer_index[offer.offer_id]].window_ms
 
-    @property
-    def _offers(self) -> tuple[Offer, ...]:
-        return self.policy.catalogue.offers
-
-    def _product(self, offer: Offer) -> Product:
-        return self.policy.catalogue.products[self.policy.catalogue.product_index[offer.products[0]]]
-
-    def _value_minor(self, offer: Offer) -> int:
-        catalogue = self.policy.catalogue
-        return sum(catalogue.products[catalogue.product_index[name]].margin_minor for name in offer.products)
-
-    def _trigger(self, work: WorkingSet, event: int) -> Document:
-        decoded = work.decoded
-        role = INPUT_ROLES[decoded.events.source[event]]
-        kinds = KINDS_OF_SOURCE[role]
+    def _decision(self, wave: _Wave, row: int, model_version: str) -> Document:
+        """Return the `Decision` record of decision `row`."""
+        chosen, segment, name = wave.chosen[row], wave.segment[row], wave.names[row]
         return {
-            "topic": role,
-            "kind": kinds[decoded.events.kind[event]] if kinds else role,
-            "event_id": decoded.event_ids[event],
-            "partition": int(decoded.partition[event]),
-            "offset": int(decoded.offset[event]),
+            "schema_version": SCHEMA_VERSION,
+            "event_id": f"{name}.decision",
+            "customer_id": wave.customer_ids[row],
+            "event_time_ms": wave.at_ms[row],
+            "decision_id": name,
+            "trigger": wave.triggers[row],
+            "result": RESULTS[wave.result[row]],
+            "arm": ARMS[wave.arm[row]],
+            "model_input": wave.model_inputs[row],
+            "candidates": wave.candidates[row],
+            "exclusions": wave.exclusions[row],
+            "no_offer_logging_propensity": wave.no_offer[row],
+            "exploration_gamma": wave.gamma[row],
+            "draw": wave.draw[row],
+            "offer_id": None if chosen == NO_OFFER else self.texts[chosen].offer_id,
+            "channel": None if chosen == NO_OFFER else CHANNELS[wave.channel[row]],
+            "reasons": wave.reasons[row],
+            "segment": None if segment < 0 else segment,
+            "model_version": model_version,
+            "policy_version": self.policy.policy.policy_version,
+            "seed_version": self.seed_version,
+            "stream_time_ms": wave.stream_ms[row],
         }
 
-    def _model_input(self, decided: Decided, row: int) -> Document | None:
-        if not decided.is_scored[row]:
-            return None
+    def _offer(self, wave: _Wave, row: int, model_version: str) -> Document:
+        """Return the `OfferMade` record of decision `row`, which sends an offer."""
+        text, name, at_ms = self.texts[wave.chosen[row]], wave.names[row], wave.at_ms[row]
         return {
-            "fingerprint": self.features.layout.fingerprint,
-            "inputs_milli": decided.inputs_milli[row].tolist(),
+            "schema_version": SCHEMA_VERSION,
+            "event_id": f"{name}.offer",
+            "customer_id": wave.customer_ids[row],
+            "event_time_ms": at_ms,
+            "decision_id": name,
+            **text.by_channel[CHANNELS[wave.channel[row]]],
+            "reasons": wave.reasons[row],
+            "p_accept": wave.p_accept[row],
+            "value_minor": text.value_minor,
+            "valid_from_ms": at_ms,
+            "expires_at_ms": at_ms + text.validity_ms,
+            "attribution_window_ms": text.window_ms,
+            "model_version": model_version,
+            "policy_version": self.policy.policy.policy_version,
         }
 
-    def _candidates(self, choices: Choices, row: int) -> list[Document]:
+    def _wave(self, work: WorkingSet, decided: Decided) -> _Wave:
+        columns, choices, events = work.decoded.events, decided.choices, decided.events
+        ids = work.loaded.customer_ids
+        # A row without an offer reads the last column, which nobody looks at.
+        rows = np.arange(len(events))
+        return _Wave(
+            names=decided.names,
+            customer_ids=[ids[customer] for customer in columns.customer[events].tolist()],
+            at_ms=columns.event_time_ms[events].tolist(),
+            stream_ms=work.stream_time_ms[events].tolist(),
+            triggers=_triggers(work, events),
+            result=choices.result.tolist(),
+            arm=choices.arm.tolist(),
+            segment=decided.segment.tolist(),
+            chosen=choices.chosen.tolist(),
+            channel=choices.channel[rows, choices.chosen].tolist(),
+            p_accept=choices.p_accept[rows, choices.chosen].tolist(),
+            no_offer=choices.logging_propensity[:, -1].tolist(),
+            gamma=choices.gamma.tolist(),
+            draw=decided.draw.tolist(),
+            model_inputs=self._model_inputs(decided),
+            candidates=self._candidates(choices),
+            exclusions=self._exclusions(choices),
+            reasons=self._reasons(decided),
+        )
+
+    def _model_inputs(self, decided: Decided) -> list[Document | None]:
+        fingerprint = self.features.layout.fingerprint
         return [
-            {
-                "offer_id": self._offers[column].offer_id,
-                "channel": CHANNELS[choices.channel[row, column]],
-                "p_accept": float(choices.p_accept[row, column]),
-                "context_weight": float(choices.context_weight[row, column]),
-                "value": float(choices.value[row, column]),
-                "lever": float(choices.lever[row, column]),
-                "priority": float(choices.priority[row, column]),
-                "logging_propensity": float(choices.logging_propensity[row, column]),
-            }
-            for column in np.flatnonzero(choices.excluded[row] == 0).tolist()
+            {"fingerprint": fingerprint, "inputs_milli": inputs} if is_scored else None
+            for inputs, is_scored in zip(
+                decided.inputs_milli.tolist(), decided.is_scored.tolist(), strict=True
+            )
         ]
 
-    def _exclusions(self, choices: Choices, row: int) -> dict[str, str]:
-        codes = choices.excluded[row].tolist()
-        return {offer.offer_id: _CODES[code] for offer, code in zip(self._offers, codes, strict=True) if code}
+    def _candidates(self, choices: Choices) -> list[list[Document]]:
+        """Return the candidates of each decision: all of the wave in one go, then cut by decision."""
+        is_candidate = choices.excluded == 0
+        rows, columns = np.nonzero(is_candidate)
+        factors = (
+            choices.p_accept,
+            choices.context_weight,
+            choices.value,
+            choices.lever,
+            choices.priority,
+            choices.logging_propensity,
+        )
+        documents: list[Document] = [
+            {
+                "offer_id": self.texts[column].offer_id,
+                "channel": CHANNELS[channel],
+                "p_accept": p_accept,
+                "context_weight": context_weight,
+                "value": value,
+                "lever": lever,
+                "priority": priority,
+                "logging_propensity": logging_propensity,
+            }
+            for column, channel, p_accept, context_weight, value, lever, priority, logging_propensity in zip(
+                columns.tolist(),
+                choices.channel[rows, columns].tolist(),
+                *(factor[rows, columns].tolist() for factor in factors),
+                strict=True,
+            )
+        ]
+        ends = np.cumsum(is_candidate.sum(axis=1)).tolist()
+        return [documents[start:end] for start, end in pairwise([0, *ends])]
+
+    def _exclusions(self, choices: Choices) -> list[dict[str, str]]:
+        """Return offer → reason code of each decision; equal rows, of which there are many, share one."""
+        n_offers = len(self.texts)
+        flat = choices.excluded.tobytes()
+        keys = [flat[start : start + n_offers] for start in range(0, len(flat), n_offers)]
+        told = {
+            key: {text.offer_id: _CODES[code] for text, code in zip(self.texts, key, strict=True) if code}
+            for key in set(keys)
+        }
+        return [told[key] for key in keys]
+
+    def _reasons(self, decided: Decided) -> list[list[Document]]:
+        """Return the strongest reasons for the chosen offers' scores, in words."""
+        reasons: list[list[Document]] = [[] for _ in decided.names]
+        chosen = decided.choices.chosen
+        rows = np.flatnonzero(chosen != NO_OFFER)
+        models = np.array([self.texts[column].model for column in chosen[rows].tolist()], dtype=np.int64)
+        strongest = decided.models.explain_rows(decided.inputs_milli[rows], models, REASONS)
+        for row, found in zip(rows.tolist(), strongest, strict=True):
+            reasons[row] = [
+                {
+                    "feature": name,
+                    "text": self.features.descriptions.get(name, name),
+                    "contribution": contribution,
+                }
+                for name, contribution in found
+            ]
+        return reasons
+
+
+def _triggers(work: WorkingSet, events: Int64s) -> list[Document]:
+    decoded = work.decoded
+    event_ids = decoded.event_ids[events].tolist()
+    return [
+        {
+            "topic": INPUT_ROLES[place.role],
+            "kind": kinds[kind]
+            if (kinds := KINDS_OF_SOURCE[INPUT_ROLES[place.role]])
+            else INPUT_ROLES[place.role],
+            "event_id": event_id,
+            "partition": place.partition,
+            "offset": place.offset,
+        }
+        for place, kind, event_id in zip(
+            work.places(events), decoded.events.kind[events].tolist(), event_ids, strict=True
+        )
+    ]
+
+
+def _offer_text(catalogue: OfferCatalogue, offer: Offer) -> OfferText:
+    products = [catalogue.products[catalogue.product_index[name]] for name in offer.products]
+    return OfferText(
+        offer_id=offer.offer_id,
+        model=catalogue.model_of_offer(offer),
+        value_minor=sum(product.margin_minor for product in products),
+        validity_ms=offer.validity_days * DAY_MS,
+        window_ms=products[0].attribution_window_days * DAY_MS,
+        by_channel={
+            channel: {
+                "offer_id": offer.offer_id,
+                "kind": offer.kind,
+                "products": list(offer.products),
+                "channel": channel,
+                "creative_id": creative.creative_id,
+                "headline": creative.headline,
+                "talking_points": list(creative.talking_points),
+            }
+            for channel, creative in offer.creatives.items()
+        },
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,6 +41,14 @@ class StoredForms:
     n_inputs: int
 
 
+class Place(NamedTuple):
+    """Position of an event; `role` is the place in `INPUT_ROLES`."""
+
+    partition: int
+    role: int
+    offset: int
+
+
 @dataclass(slots=True)
 class WorkingSet:
     """One batch in hand.
@@ -70,15 +79,14 @@ class WorkingSet:
 
     def emit(self, output: OutputRecord, event: int) -> None:
         """Publish `output` because of event row `event`."""
+        [place] = self.places(np.array([event]))
+        self.outputs.append(SourcedOutput(output, *place))
+
+    def places(self, events: Int64s) -> list[Place]:
+        """Return the position of each event row."""
         decoded = self.decoded
-        self.outputs.append(
-            SourcedOutput(
-                output,
-                int(decoded.partition[event]),
-                int(decoded.events.source[event]),
-                int(decoded.offset[event]),
-            )
-        )
+        columns = (decoded.partition, decoded.events.source, decoded.offset)
+        return list(map(Place, *(column[events].tolist() for column in columns)))
 
     def emit_at(self, output: OutputRecord, source: RawRecord) -> None:
         """Publish `output` because of a raw record that became no event."""

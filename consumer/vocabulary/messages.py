@@ -274,7 +274,8 @@ class ModelSnapshot(Part):
     metrics: dict[str, float]
     seed_version: Label
     examples_positions: Annotated[
-        dict[str, int], Field(description="partition of nbo.examples -> next offset that is not contained yet")
+        dict[str, int],
+        Field(description="partition of nbo.examples -> next offset that is not contained yet"),
     ]
 
 
@@ -291,4 +292,10 @@ OUTPUT_RECORDS: Final[dict[str, type[BaseModel]]] = {
     "examples": Example,
     "models": ModelSnapshot,
 }
-DEAD_LETTER_HEADERS: Final = ("source_topic", "source_partition", "source_offset", "error_code", "error_reason")
+DEAD_LETTER_HEADERS: Final = (
+    "source_topic",
+    "source_partition",
+    "source_offset",
+    "error_code",
+    "error_reason",
+)

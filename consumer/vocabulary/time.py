@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
+from functools import lru_cache
 from typing import Final
 
 SECOND_MS: Final = 1_000
@@ -15,6 +16,9 @@ LATEST_EVENT_TIME_MS: Final = 32_503_680_000_000
 """Year 3000: a larger number is a unit mistake (microseconds), not a time."""
 
 _EPOCH = date(1970, 1, 1)
+
+_DAYS_REMEMBERED: Final = 64
+"""Days whose text is kept: one is written for every output, and a batch is of few days."""
 
 
 def epoch_day(day: date) -> int:
@@ -41,5 +45,13 @@ def iso_utc(time_ms: int) -> str:
     >>> iso_utc(1_500)
     '1970-01-01T00:00:01.500Z'
     """
-    moment = datetime.fromtimestamp(time_ms // SECOND_MS, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{time_ms % SECOND_MS:03d}Z"
+    day, ms = divmod(time_ms, DAY_MS)
+    minutes, ms = divmod(ms, MINUTE_MS)
+    hour, minute = divmod(minutes, 60)
+    second, ms = divmod(ms, SECOND_MS)
+    return f"{_date_text(day)}T{hour:02d}:{minute:02d}:{second:02d}.{ms:03d}Z"
+
+
+@lru_cache(_DAYS_REMEMBERED)
+def _date_text(days: int) -> str:
+    return date_of_epoch_day(days).isoformat()
