@@ -42,6 +42,11 @@ class Record:
 
 def read(deployment: Deployment, *roles: str, since: Marks | None = None) -> list[Record]:
     """Return what a `read_committed` reader sees, in order of the offsets of each partition."""
+    return [_record(message, deployment.topics) for message in scanned(deployment, *roles, since=since)]
+
+
+def scanned(deployment: Deployment, *roles: str, since: Marks | None = None) -> Iterator[Message]:
+    """Give the messages of whole topics as they come, for what is too much to hold."""
     with _consumer(deployment) as consumer:
         left = {
             (deployment.topics.name(role), number): 0 if since is None else since[role, number]
@@ -49,7 +54,7 @@ def read(deployment: Deployment, *roles: str, since: Marks | None = None) -> lis
             for number in _partitions(consumer, deployment.topics.name(role))
         }
         consumer.assign([TopicPartition(name, number, start) for (name, number), start in left.items()])
-        return [_record(message, deployment.topics) for message in _until_the_end(consumer, set(left))]
+        yield from _until_the_end(consumer, set(left))
 
 
 def output_ends(deployment: Deployment) -> dict[tuple[str, int], int]:

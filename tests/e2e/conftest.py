@@ -1,0 +1,31 @@
+"""A deployment for one test: topics made, nothing running."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.e2e.processes import Deployment, deployed
+from upswell.embedded.kafka import KafkaBroker
+from upswell.embedded.redis import RedisServer
+
+PARTITIONS: Final = 2
+
+
+@pytest.fixture
+def bare_deployment(
+    kafka_broker: KafkaBroker, clean_redis: RedisServer, topic_prefix: str, tmp_path: Path
+) -> Iterator[Deployment]:
+    """Broker and Redis with nothing in them for this prefix."""
+    with deployed(kafka_broker, clean_redis, prefix=topic_prefix, folder=tmp_path) as deployment:
+        yield deployment
+
+
+@pytest.fixture
+def deployment(bare_deployment: Deployment) -> Deployment:
+    """A deployment with its topics, two partitions each."""
+    bare_deployment.run("topics", "create", "--partitions", str(PARTITIONS))
+    return bare_deployment
