@@ -108,7 +108,7 @@ class KafkaSource:
         """Return the next records in merged order, waiting at most `timeout_s` for the first."""
         consumer = self._consumer
         if self._to_take_over is not None:
-            self._take_over(consumer, self._to_take_over)
+            self._try_to_take_over(consumer, self._to_take_over)
         room = max(max_records - sum(len(reading.ready) for reading in self._reading.values()), 1)
         # With a timeout, `consume` would wait for a full batch; so take what is there, else wait for one.
         messages = consumer.consume(room, 0)
@@ -283,9 +283,21 @@ class KafkaSource:
             self._opened = None
 
     def _on_assign(self, consumer: Consumer, places: Sequence[TopicPartition]) -> None:
-        """Take over within the client's callback; what fails is raised by `poll` and tried again there."""
         try:
-            self._take_over(consumer, self._whole_partitions(places))
+            partitions = self._whole_partitions(places)
+        except ConfigurationError as error:
+            self._failure = error
+        else:
+            self._try_to_take_over(consumer, partitions)
+
+    def _try_to_take_over(self, consumer: Consumer, partitions: frozenset[int]) -> None:
+        """Take over; what fails is raised by `poll` after it has served the client, and tried again by the next.
+
+        Not raised here, because this runs within the client's callback, and because a member that does not
+        come back to the client for long is taken for dead.
+        """
+        try:
+            self._take_over(consumer, partitions)
         except UpswellError as error:
             consumer.assign([])
             self._failure = error
