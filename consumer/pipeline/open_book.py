@@ -4,14 +4,14 @@ An open decision is an offer that was made and whose outcome still counts. The s
 decisions of a customer as one value; here the whole batch's are one structured array, so that
 outcomes find theirs by one sorted search instead of one dictionary lookup an event.
 
-Rules of this file: rows are only appended during a batch, never moved, so an index stays valid. The keys
-are sorted when something is looked up, not at each change: most waves make offers, few bring outcomes.
+Rules of this file: within a wave rows are only appended, never moved, so an index stays valid; they are
+removed between two waves. The keys are sorted when something is looked up, not at each change: most waves
+make offers, few bring outcomes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,12 +78,6 @@ class OpenBook:
         self.owner = np.concatenate([self.owner, owner])
         self.changed[owner] = True
         self._index = None
-
-    def update(self, index: Int64s, **columns: NDArray[Any]) -> None:
-        """Set columns of some rows; their owners are written again."""
-        for name, values in columns.items():
-            self.rows[name][index] = values
-        self.changed[self.owner[index]] = True
 
     def remove_owner(self, owner: int) -> None:
         """Forget all decisions of an erased customer; indexes given out before are invalid after it."""

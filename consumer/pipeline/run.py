@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from consumer.features.catalogue import FeatureCatalogue
-from consumer.features.event_columns import Int64s
+from consumer.features.event_columns import EventSource, Int64s
 from consumer.features.fold import Disposition, fold_wave, waves
 from consumer.pipeline.attribute import Attribution, outcomes_among
 from consumer.pipeline.batch import BatchResult, LoadedBatch
@@ -82,6 +82,10 @@ class Pipeline:
         self.attribution.apply(work, outcomes[is_new], decisions[is_new])
         is_looked_at = (dispositions == Disposition.APPLIED) | (dispositions == Disposition.SUPPRESSED)
         self.deciding.apply(work, rows[is_looked_at], models)
+        columns = work.decoded.events
+        work.forget_decisions_of_objectors(
+            columns.customer[rows[columns.source[rows] == EventSource.PROFILE]]
+        )
 
     def _emit_dead_letters(self, work: WorkingSet) -> None:
         for letter in work.decoded.dead_letters:
