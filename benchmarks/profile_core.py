@@ -97,17 +97,20 @@ class InMemory:
         return result
 
 
-def grown_up(models: CompiledModels) -> CompiledModels:
-    """Return the models as after some weeks: with weights, so that there are reasons, and with evidence."""
-    rng = np.random.default_rng(5)
-    shape = models.weights.shape
+def models_of(core: Core) -> CompiledModels:
+    """Return models as after some weeks: with weights, so that there are reasons, and with some evidence."""
+    shape = core.model_shape
+    models = compile_models(
+        shape.input_names, shape.fingerprint, shape.model_ids, groups=shape.groups, snapshots={}
+    )
+    n_models = len(shape.model_ids)
     return replace(
         models,
         version="benchmark",
-        weights=rng.normal(0.0, 0.02, shape),
+        weights=np.random.default_rng(5).normal(0.0, 0.02, models.weights.shape),
         sds=np.full_like(models.sds, 3.0),
-        gain=np.ones(shape[0]),
-        evidence=np.full(shape[0], EVIDENCE),
+        gain=np.ones(n_models),
+        evidence=np.full(n_models, EVIDENCE),
     )
 
 
@@ -139,11 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     load = Load(options.customers, options.events, trigger_share=TRIGGER_SHARE)
     policy = load_policy(DEFAULT_POLICY)
     core = assemble_core(policy, n_partitions=N_PARTITIONS)
-    shape = core.model_shape
-    models = compile_models(
-        shape.input_names, shape.fingerprint, shape.model_ids, groups=shape.groups, snapshots={}
-    )
-    loop = InMemory(core, grown_up(models))
+    loop = InMemory(core, models_of(core))
     first = raw_records(profiles(load), 0)
     measured = raw_records(events(load, products=policy.catalogue.product_ids), len(first))
     for batch in _batches(first, options.batch):
