@@ -19,7 +19,15 @@ import numpy as np
 
 from consumer.features.decay import weight_at
 from consumer.features.decayed_columns import SALARY_CYCLES_DAYS, DecayedColumns
-from consumer.features.event_columns import Bools, EventColumns, EventSource, Floats, Int64s
+from consumer.features.event_columns import (
+    INTERACTION,
+    OUTCOME,
+    TRANSACTION,
+    Bools,
+    EventColumns,
+    Floats,
+    Int64s,
+)
 from consumer.features.layout import Records
 from consumer.features.merchant_groups import NO_GROUP, merchant_group
 from consumer.vocabulary.time import DAY_MS
@@ -37,11 +45,11 @@ _INTEREST_WEIGHTS[INTERACTION_KINDS.index("quote_request")] = 4.0
 """Looking, reckoning, asking: each step is worth about two of the one before."""
 
 _STEP_OF_OUTCOME: Final = {
-    "viewed": "seen",
-    "clicked": "seen",
-    "accepted": "accepted",
-    "purchased": "accepted",
-    "rejected": "refused",
+    OUTCOME_KINDS.index("viewed"): "seen",
+    OUTCOME_KINDS.index("clicked"): "seen",
+    OUTCOME_KINDS.index("accepted"): "accepted",
+    OUTCOME_KINDS.index("purchased"): "accepted",
+    OUTCOME_KINDS.index("rejected"): "refused",
 }
 
 
@@ -85,23 +93,23 @@ def add_contributions(
     sums[customer, column] = sums[customer, column] + amount * weight
 
 
-def _at(rows: Int64s, column: int, amount: Floats | float = 1.0) -> Contribution:
-    """Return a contribution of all rows to one column."""
-    return Contribution(rows, np.full(len(rows), column), np.broadcast_to(np.float64(amount), len(rows)))
+def _at(rows: Int64s, column: int, amount: Floats | None = None) -> Contribution:
+    """Return a contribution of all rows to one column; without an amount each counts one."""
+    return Contribution(rows, np.full(len(rows), column), np.ones(len(rows)) if amount is None else amount)
 
 
 def _of_transactions(events: EventColumns, rows: Int64s, columns: DecayedColumns) -> Iterator[Contribution]:
-    rows = rows[events.source[rows] == EventSource.TRANSACTION]
+    rows = rows[events.source[rows] == TRANSACTION]
     if not len(rows):
         return
     debits = rows[~events.is_credit[rows]]
     group = merchant_group(events.merchant_category[debits])
     known = group != NO_GROUP
-    amount = events.amount_minor.astype(np.float64)
-    yield Contribution(debits[known], columns.start["spend"] + group[known], amount[debits[known]])
-    yield _at(debits, columns.start["debit"], amount[debits])
-    cash = debits[events.kind[debits] == _CASH_WITHDRAWAL]
-    yield _at(cash, columns.start["debit"] + 1, amount[cash])
+    amount = events.amount_minor[debits].astype(np.float64)
+    yield Contribution(debits[known], columns.start["spend"] + group[known], amount[known])
+    yield _at(debits, columns.start["debit"], amount)
+    is_cash = events.kind[debits] == _CASH_WITHDRAWAL
+    yield _at(debits[is_cash], columns.start["debit"] + 1, amount[is_cash])
     yield from _of_balances(events, rows[events.has_balance[rows]], columns)
     yield from _of_salaries(events, rows[is_salary(events, rows)], columns)
 
@@ -131,7 +139,7 @@ def _of_salaries(events: EventColumns, rows: Int64s, columns: DecayedColumns) ->
 
 
 def _of_interactions(events: EventColumns, rows: Int64s, columns: DecayedColumns) -> Iterator[Contribution]:
-    rows = rows[events.source[rows] == EventSource.INTERACTION]
+    rows = rows[events.source[rows] == INTERACTION]
     if not len(rows):
         return
     ones = np.ones(len(rows))
@@ -146,14 +154,14 @@ def _of_interactions(events: EventColumns, rows: Int64s, columns: DecayedColumns
 
 
 def _of_outcomes(events: EventColumns, rows: Int64s, columns: DecayedColumns) -> Iterator[Contribution]:
-    rows = rows[events.source[rows] == EventSource.OUTCOME]
+    rows = rows[events.source[rows] == OUTCOME]
     if not len(rows):
         return
     yield _at(rows[events.kind[rows] == _COMPLAINED], columns.start["complaints"])
     yield from _of_satisfaction(events, rows, columns)
     of_known_offer = rows[events.product[rows] >= 0]
     for kind, step in _STEP_OF_OUTCOME.items():
-        stepped = of_known_offer[events.kind[of_known_offer] == OUTCOME_KINDS.index(kind)]
+        stepped = of_known_offer[events.kind[of_known_offer] == kind]
         channel = columns.start[f"offers_{step}_channel"] + events.channel[stepped].astype(np.int64)
         product = columns.start[f"offers_{step}_product"] + events.product[stepped]
         yield Contribution(stepped, channel, np.ones(len(stepped)))

@@ -17,7 +17,7 @@ from consumer.features.catalogue import FeatureCatalogue
 from consumer.features.contributions import add_contributions
 from consumer.features.decay import move_landmarks
 from consumer.features.decayed_columns import DecayedColumns
-from consumer.features.event_columns import EventColumns, EventSource, Int64s, UInt8s
+from consumer.features.event_columns import PROFILE, TRAITS, TRANSACTION, EventColumns, Int64s, UInt8s
 from consumer.features.last_values import update_last_values
 from consumer.features.layout import Records
 from consumer.features.profile import objects_to_profiling, update_profiles
@@ -33,6 +33,9 @@ class Disposition(IntEnum):
     DUPLICATE = 1
     TOO_OLD = 2
     SUPPRESSED = 3
+
+
+_APPLIED, _DUPLICATE, _TOO_OLD, _SUPPRESSED = (disposition.value for disposition in Disposition)
 
 
 def waves(customer: Int64s) -> list[Int64s]:
@@ -76,11 +79,11 @@ def fold_wave(catalogue: FeatureCatalogue, records: Records, events: EventColumn
     shape (len(rows),), `Disposition` values
     """
     dispositions = _judge(records, events, rows)
-    too_old = events.customer[rows[dispositions == Disposition.TOO_OLD]]
+    too_old = events.customer[rows[dispositions == _TOO_OLD]]
     records["too_old_count"][too_old] += 1
-    seen = rows[(dispositions == Disposition.APPLIED) | (dispositions == Disposition.TOO_OLD)]
+    seen = rows[(dispositions == _APPLIED) | (dispositions == _TOO_OLD)]
     remember(records, events.customer[seen], events.event_key[seen])
-    _apply(records, events, rows[dispositions == Disposition.APPLIED], catalogue.columns)
+    _apply(records, events, rows[dispositions == _APPLIED], catalogue.columns)
     return dispositions
 
 
@@ -88,13 +91,13 @@ def _judge(records: Records, events: EventColumns, rows: Int64s) -> UInt8s:
     """Return the disposition of each event, before anything is changed."""
     customer, time_ms, source = events.customer[rows], events.event_time_ms[rows], events.source[rows]
     as_of_ms = np.maximum(records["as_of_ms"][customer], time_ms)
-    is_activity = source >= EventSource.TRANSACTION
+    is_activity = source >= TRANSACTION
     too_old = is_activity & is_too_old(time_ms, as_of_ms)
     duplicate = is_duplicate(records, customer, events.event_key[rows])
-    suppressed = objects_to_profiling(records, customer) & (source != EventSource.PROFILE)
-    verdict = np.where(too_old, Disposition.TOO_OLD, Disposition.APPLIED)
-    verdict = np.where(duplicate, Disposition.DUPLICATE, verdict)
-    return np.where(suppressed, Disposition.SUPPRESSED, verdict).astype(np.uint8)
+    suppressed = objects_to_profiling(records, customer) & (source != PROFILE)
+    verdict = np.where(too_old, _TOO_OLD, _APPLIED)
+    verdict = np.where(duplicate, _DUPLICATE, verdict)
+    return np.where(suppressed, _SUPPRESSED, verdict).astype(np.uint8)
 
 
 def _apply(records: Records, events: EventColumns, rows: Int64s, columns: DecayedColumns) -> None:
@@ -111,13 +114,13 @@ def _apply(records: Records, events: EventColumns, rows: Int64s, columns: Decaye
     move_landmarks(records, customer, before_ms, after_ms, group=columns.group)
     add_contributions(records, events, rows, as_of_ms=after_ms, columns=columns)
     update_last_values(records, events, rows)
-    update_traits(records, events, rows[source == EventSource.TRAITS])
-    update_profiles(records, events, rows[source == EventSource.PROFILE])
+    update_traits(records, events, rows[source == TRAITS])
+    update_profiles(records, events, rows[source == PROFILE])
 
 
 def _arriving(events: EventColumns, rows: Int64s) -> Pieces:
     """Return the amounts of the transactions among `rows`."""
-    place_in_wave = np.flatnonzero(events.source[rows] == EventSource.TRANSACTION)
+    place_in_wave = np.flatnonzero(events.source[rows] == TRANSACTION)
     transactions = rows[place_in_wave]
     amount = events.amount_minor[transactions]
     return Pieces(

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from consumer.features.contributions import is_salary
-from consumer.features.event_columns import EventColumns, EventSource, Int64s
+from consumer.features.event_columns import INTERACTION, OUTCOME, TRANSACTION, EventColumns, Int64s
 from consumer.features.layout import Records
 from consumer.vocabulary.time import SECOND_MS
 from consumer.vocabulary.words import OUTCOME_KINDS
@@ -26,10 +26,10 @@ _OPTED_OUT: Final = OUTCOME_KINDS.index("opted_out")
 def update_last_values(records: Records, events: EventColumns, rows: Int64s) -> None:
     """Take over what the events at `rows` say, each customer at most once."""
     source = events.source[rows]
-    _of_transactions(records, events, rows[source == EventSource.TRANSACTION])
-    _raise_to_second(records, "last_interaction_s", events, rows[source == EventSource.INTERACTION])
-    _of_outcomes(records, events, rows[source == EventSource.OUTCOME])
-    _lower_first_event(records, events, rows[source >= EventSource.TRANSACTION])
+    _of_transactions(records, events, rows[source == TRANSACTION])
+    _raise_to_second(records, "last_interaction_s", events, rows[source == INTERACTION])
+    _of_outcomes(records, events, rows[source == OUTCOME])
+    _lower_first_event(records, events, rows[source >= TRANSACTION])
 
 
 def _of_transactions(records: Records, events: EventColumns, rows: Int64s) -> None:

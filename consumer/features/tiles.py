@@ -173,7 +173,9 @@ def _expired_slots(newest: Int64s, starts_ms: Int64s) -> Bools:
     expired = np.empty((len(newest), N_SLOTS), dtype=bool)
     for level, ring in enumerate(RINGS):
         top = newest[:, level]
-        oldest_age = np.clip(top - starts_ms[:, level] // ring.hop_ms, -1, ring.length).astype(np.int8)
+        oldest_age = np.minimum(np.maximum(top - starts_ms[:, level] // ring.hop_ms, -1), ring.length).astype(
+            np.int8
+        )
         first = _FIRST_SLOT[level]
         age = _AGES[level][top % ring.length]
         np.greater(age, oldest_age[:, None], out=expired[:, first : first + ring.length])
