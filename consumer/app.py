@@ -24,7 +24,8 @@ from consumer.adapters.telemetry import ProcessTelemetry, process_telemetry
 from consumer.assembly import NO_SEEDS, assemble_core
 from consumer.features.catalogue import FeatureCatalogue, catalogue_for
 from consumer.features.layout import Layout
-from consumer.policy.document import Policy, load_policy
+from consumer.pipeline.checked_policy import checked_policy
+from consumer.policy.document import Policy
 from consumer.runtime.learner import Learner, LearnerLimits, LearnerModels, LearnerPorts
 from consumer.runtime.scorer import Scorer, ScorerLimits, ScorerPorts
 from consumer.runtime.serving_models import ServingModels
@@ -54,8 +55,8 @@ def run_scorer(
     ConfigurationError : broker, store, topics, policy or seeds are wrong; one sentence
     UpswellError : the process cannot go on; the text says why and what to do
     """
-    policy = _policy(settings)
-    seeds = _seeds(settings, catalogue_for(policy.catalogue.product_ids))
+    checked = checked_policy(settings.policy)
+    policy, seeds = checked.policy, _seeds(settings, checked.features)
     with _telemetry(settings, "scorer") as telemetry, _stop_signal(is_stopping) as stopping:
         _live_on(
             lambda: _scorer(settings, policy, seeds, telemetry, models_frozen=models_frozen).run(stopping),
@@ -65,8 +66,8 @@ def run_scorer(
 
 def run_learner(settings: Settings, *, is_stopping: Stopping | None = None) -> None:
     """Learn until SIGTERM, SIGINT or `is_stopping`; what was learned by then is published. Raises as above."""
-    policy = _policy(settings)
-    seeds = _seeds(settings, catalogue_for(policy.catalogue.product_ids))
+    checked = checked_policy(settings.policy)
+    policy, seeds = checked.policy, _seeds(settings, checked.features)
     with _telemetry(settings, "learner") as telemetry, _stop_signal(is_stopping) as stopping:
         _live_on(lambda: _learner(settings, policy, seeds, telemetry).run(stopping), telemetry)
 
@@ -117,12 +118,6 @@ def _learner(settings: Settings, policy: Policy, seeds: SeedSet, telemetry: Proc
             publish_examples=settings.snapshot_examples, publish_s=settings.snapshot_seconds
         ),
     )
-
-
-def _policy(settings: Settings) -> Policy:
-    """Return the policy, its rules checked against the features that its own products give."""
-    features = catalogue_for(load_policy(settings.policy).catalogue.product_ids)
-    return load_policy(settings.policy, features.names)
 
 
 def _seeds(settings: Settings, features: FeatureCatalogue) -> SeedSet:

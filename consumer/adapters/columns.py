@@ -104,15 +104,15 @@ def block_of(role: str, documents: Sequence[Any], arrival: Int64s, catalogue: Of
             own, details = _detail_rows(documents), _traits_columns(documents, catalogue.product_index)
     shared: dict[str, Array] = {
         "event_time_ms": _int64s([document.event_time_ms for document in documents]),
-        "event_key": event_keys(event_ids),
+        "event_key": event_keys(event_ids, _ROLE[role]),
         "source": np.full(len(documents), _ROLE[role], np.uint8),
     }
     customer_ids = [document.customer_id for document in documents]
     return Block(arrival, customer_ids, event_ids, {**shared, **own}, details)
 
 
-def event_keys(event_ids: Sequence[str]) -> UInt64s:
-    """Return `event_key` of each id, all at once.
+def event_keys(event_ids: Sequence[str], source: int = 0) -> UInt64s:
+    """Return `event_key` of each id of a topic, all at once.
 
     Examples
     --------
@@ -127,6 +127,7 @@ def event_keys(event_ids: Sequence[str]) -> UInt64s:
     for word in np.ascontiguousarray(words.T):
         keys = (keys ^ word) * first
         keys ^= keys >> first_shift
+    keys ^= np.uint64(source)
     keys *= second
     keys ^= keys >> second_shift
     keys[keys == 0] = 1

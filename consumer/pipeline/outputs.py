@@ -7,13 +7,12 @@ what is built here against those models.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from consumer.decoded import DeadLetter
 from consumer.vocabulary.log import OutputRecord
-from consumer.vocabulary.messages import SCHEMA_VERSION
 from consumer.vocabulary.time import iso_utc
 
 Document = dict[str, Any]
@@ -65,16 +64,3 @@ def dead_letter_record(letter: DeadLetter, source_topic: str) -> OutputRecord:
         ("error_reason", letter.reason.encode()),
     )
     return OutputRecord("dead_letter", record.key or b"", record.value or b"", record.timestamp_ms, headers)
-
-
-def example_document(fields: Mapping[str, Any], *, customer_id: str, decision_id: str) -> Document:
-    """Return the `Example` of one effect of an open decision (learning/labels.py gives `fields`)."""
-    kind, cause = fields["label_kind"], fields["cause"]
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "event_id": f"{decision_id}.{kind}.{cause}.{fields['label']}",
-        "customer_id": customer_id,
-        "event_time_ms": fields["matured_at_ms"],
-        "decision_id": decision_id,
-        **fields,
-    }

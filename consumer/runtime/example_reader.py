@@ -55,10 +55,11 @@ class ExampleReader:
         example = _parsed(record)
         if (record.key or b"").decode(errors="replace") != example.product_id:
             raise InvalidMessage(DeadLetterCode.KEY_MISMATCH, "the record's key is not its product_id")
-        if example.product_id not in self.model_ids:
-            raise InvalidMessage(DeadLetterCode.UNKNOWN_PRODUCT, f"product_id: no model {example.product_id}")
+        # First: examples of a former policy's products are sound, and there may be many of them.
         if example.model_input.fingerprint != self.fingerprint:
             return None
+        if example.product_id not in self.model_ids:
+            raise InvalidMessage(DeadLetterCode.UNKNOWN_PRODUCT, f"product_id: no model {example.product_id}")
         return ReadExample(example, self._inputs(example))
 
     def _inputs(self, example: Example) -> NDArray[np.float64]:

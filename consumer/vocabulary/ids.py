@@ -45,8 +45,11 @@ def stable_hash64(text: str) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little") or 1
 
 
-def event_key(text: str) -> int:
+def event_key(text: str, source: int = 0) -> int:
     """Return the 64-bit key of an event id, by which repeated events are found; never 0.
+
+    An id names an event of one topic: the same id on another topic is another event, since a bank's
+    systems number their events without asking each other.
 
     A key for every event must be cheap: this chain of xor, multiply and shift over the eight 64-bit
     words of the id (padded with zeros) runs over a whole batch at once (`adapters/columns.py`), 0.1
@@ -56,11 +59,14 @@ def event_key(text: str) -> int:
     Parameters
     ----------
     text : an id, so ASCII of at most 64 bytes
+    source : place of the topic in `INPUT_ROLES`
 
     Examples
     --------
     >>> event_key("e-1") == event_key("e-1") != event_key("e-2")
     True
+    >>> event_key("e-1", source=2) == event_key("e-1", source=3)
+    False
 
     References
     ----------
@@ -72,7 +78,7 @@ def event_key(text: str) -> int:
     for start in range(0, MAX_ID_BYTES, 8):
         key = (key ^ int.from_bytes(padded[start : start + 8], "little")) * KEY_MULTIPLIERS[0] & _UINT64
         key ^= key >> KEY_SHIFTS[0]
-    key = key * KEY_MULTIPLIERS[1] & _UINT64
+    key = (key ^ source) * KEY_MULTIPLIERS[1] & _UINT64
     return (key ^ key >> KEY_SHIFTS[1]) or 1
 
 

@@ -12,8 +12,8 @@ HOUR_MS: Final = 60 * MINUTE_MS
 DAY_MS: Final = 24 * HOUR_MS
 YEAR_DAYS: Final = 365.2425
 
-LATEST_EVENT_TIME_MS: Final = 32_503_680_000_000
-"""Year 3000: a larger number is a unit mistake (microseconds), not a time."""
+LATEST_EVENT_TIME_MS: Final = 4_102_444_800_000
+"""Year 2100: a larger number is a unit mistake (microseconds), not a time. Stored seconds fit 32 bits until 2106."""
 
 _EPOCH = date(1970, 1, 1)
 

@@ -244,10 +244,10 @@ def test_decoding_an_encoded_document_gives_the_document(document: dict[str, Any
 IDS = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=64)
 
 
-@given(ids=st.lists(IDS, max_size=8))
-@example(ids=["x" * 64, "x"])
-def test_the_keys_of_a_batch_are_the_key_of_each_id(ids: list[str]) -> None:
-    assert event_keys(ids).tolist() == [event_key(text) for text in ids]
+@given(ids=st.lists(IDS, max_size=8), source=st.integers(0, len(INPUT_ROLES) - 1))
+@example(ids=["x" * 64, "x"], source=2)
+def test_the_keys_of_a_batch_are_the_key_of_each_id(ids: list[str], source: int) -> None:
+    assert event_keys(ids, source).tolist() == [event_key(text, source) for text in ids]
 
 
 def test_similar_ids_have_keys_of_their_own_that_use_all_bits() -> None:

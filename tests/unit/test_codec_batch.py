@@ -76,7 +76,14 @@ def test_a_transaction_fills_its_columns_and_leaves_the_others_neutral() -> None
     assert (events.is_credit[0], events.amount_minor[0]) == (True, 500_000)
     assert (events.merchant_category[0], events.balance_minor[0], events.has_balance[0]) == (5411, -7, True)
     assert (events.product[0], events.satisfaction[0], events.detail[0], events.channel[0]) == (-1, 0, -1, 0)
-    assert events.event_key[0] == event_key("e-transactions-0")
+    assert events.event_key[0] == event_key("e-transactions-0", EventSource.TRANSACTION)
+
+
+def test_the_same_event_id_on_two_topics_names_two_events() -> None:
+    events = decode_batch(
+        [raw("transactions", event_id="1"), raw("interactions", event_id="1")], CATALOGUE
+    ).events
+    assert len(set(events.event_key.tolist())) == 2
 
 
 def test_an_interaction_names_its_product_by_column() -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from upswell.commands.setup import checked_policy, settings
+from upswell.commands.setup import settings
 
 
 def features(
@@ -23,6 +23,8 @@ def features(
 
     Example: upswell features --json
     """
+    from consumer.pipeline.checked_policy import checked_policy
+
     catalogue = checked_policy(policy or settings().policy).features
     if as_json:
         typer.echo(

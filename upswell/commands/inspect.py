@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from consumer.vocabulary.time import iso_utc
-from upswell.commands.setup import checked_policy, settings
+from upswell.commands.setup import settings
 
 if TYPE_CHECKING:
     from consumer.features.catalogue import FeatureCatalogue
@@ -28,6 +28,7 @@ def inspect(
     Example: upswell inspect c-42 --json
     """
     from consumer.adapters.redis_store import RedisStore
+    from consumer.pipeline.checked_policy import checked_policy
     from upswell.inspection import inspect_customer
 
     told = settings()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from upswell.commands.setup import checked_policy, settings
+from upswell.commands.setup import settings
 
 app = typer.Typer(help="Work with policy files.", no_args_is_help=True)
 
@@ -28,6 +28,8 @@ def check(
     Example: upswell policy check deploy/policy/retail_bank.yaml
     """
     path = file or settings().policy
+    from consumer.pipeline.checked_policy import checked_policy
+
     checked = checked_policy(path)
     policy = checked.policy
     typer.echo(

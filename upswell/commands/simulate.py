@@ -17,7 +17,7 @@ import typer
 from consumer.settings import Settings
 from consumer.vocabulary.errors import ConfigurationError
 from consumer.vocabulary.topics import Topics
-from upswell.commands.setup import checked_policy, settings
+from upswell.commands.setup import settings
 
 if TYPE_CHECKING:
     from producer_sim.emit import KafkaBus
@@ -184,6 +184,7 @@ def pace_of(text: str) -> Pace:
 
 def _bank(told: Settings, *, customers: int, days: int, history_days: int, seed: int) -> BankSettings:
     """Return a bank that sells what the policy offers."""
+    from consumer.pipeline.checked_policy import checked_policy
     from producer_sim.settings import BankSettings
 
     catalogue = checked_policy(told.policy).policy.catalogue
