@@ -44,7 +44,7 @@ def pack(layout: Layout, records: Records) -> list[bytes]:
     if not len(records):
         return []
     clear_hidden_maxima(records)
-    words = np.ascontiguousarray(records).view("<u2").reshape(len(records), -1)
+    words = np.ascontiguousarray(records).view("<u4").reshape(len(records), -1)
     head = bytes.fromhex(layout.fingerprint)
     return [head + row for row in suppressed(words)]
 
