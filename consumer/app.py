@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 
 from consumer.adapters.kafka_config import ClientConfig, client_config
+from consumer.adapters.kafka_decisions import KafkaDecisionLog
 from consumer.adapters.kafka_reader import KafkaModelFeed
 from consumer.adapters.kafka_sink import KafkaSink
 from consumer.adapters.kafka_source import KafkaSource
@@ -86,7 +87,14 @@ def _scorer(
     sink = KafkaSink(client, topics, source=source, transactional_id=_transactional_id(settings, "scorer"))
     feed = None if models_frozen else KafkaModelFeed(client, topics)
     return Scorer(
-        ports=ScorerPorts(source, sink, store, SystemClock(), telemetry),
+        ports=ScorerPorts(
+            source,
+            sink,
+            store,
+            SystemClock(),
+            telemetry,
+            KafkaDecisionLog(client, topics, staleness_ms=policy.decision_staleness_ms),
+        ),
         decoder=core.decoder,
         decider=core.pipeline,
         models=ServingModels(core.model_shape, seeds=seeds.snapshots, feed=feed, telemetry=telemetry),

@@ -1,4 +1,4 @@
-"""What the loops need from the world: five protocols, each with a memory and a real adapter.
+"""What the loops need from the world: a few protocols, each with a memory and a real adapter.
 
 Both adapters of a port pass one contract suite (tests/contract/), so a test of the loop over memory
 says something about the loop over Kafka and Redis.
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from consumer.vocabulary.log import OutputRecord, RawRecord, TopicPartition
+from consumer.vocabulary.past import PublishedDecisions
 
 __all__ = ["OutputRecord", "RawRecord", "TopicPartition"]
 
@@ -133,7 +134,7 @@ class StateStore(Protocol):
     """Customer records, open decisions, outbox and position of each partition."""
 
     def take_over(self, partition: int, *, n_partitions: int) -> tuple[PartitionState, list[OutboxEntry]]:
-        """Raise the epoch (the former owner is fenced from here on), then return state and outbox.
+        """Raise the epoch to one never used, so that former owners are fenced; then return state and outbox.
 
         Raises
         ------
@@ -167,6 +168,25 @@ class StateStore(Protocol):
 
     def close(self) -> None:
         """Close connections."""
+
+
+class DecisionLog(Protocol):
+    """`nbo.decisions` as a scorer reads it back after the store has lost writes."""
+
+    def read(self, partitions: frozenset[int], stream_time_ms: int) -> PublishedDecisions:
+        """Return the decisions on these input partitions that are visible, or about to be.
+
+        Parameters
+        ----------
+        stream_time_ms : of the store that has to catch up; decisions made before it may be left out
+
+        Raises
+        ------
+        Retryable : the end was not reached; state is intact
+        """
+
+    def close(self) -> None:
+        """Let the reader go."""
 
 
 class ModelFeed(Protocol):

@@ -167,6 +167,8 @@ class MemoryLog:
     def commit(self, transaction: Transaction) -> None:
         """Make records and group offsets of the transaction visible together."""
         self._check_epoch(transaction.transactional_id, transaction.epoch)
+        if transaction.state is not TransactionState.OPEN:
+            raise Fenced(f"the transaction of {transaction.transactional_id} took too long and was aborted")
         for group_id, offsets in transaction.group_offsets.items():
             self.commit_offsets(group_id, offsets)
         self._finish(transaction, TransactionState.COMMITTED)

@@ -45,6 +45,7 @@ class MemoryStore:
         self.partitions: dict[int, StoredPartition] = {}
         self._layouts: dict[str, str] = {}
         self._before_write = before_write
+        self._largest_epoch = 0
 
     def take_over(self, partition: int, *, n_partitions: int) -> tuple[PartitionState, list[OutboxEntry]]:
         """Raise the epoch, then return state and outbox."""
@@ -53,7 +54,9 @@ class MemoryStore:
         )
         if stored.n_partitions != n_partitions:
             raise ConfigurationError(wrong_partition_count(partition, stored.n_partitions, n_partitions))
-        stored.state = replace(stored.state, epoch=stored.state.epoch + 1)
+        # Not one more than the stored epoch: after a rollback that could be one that somebody still holds.
+        self._largest_epoch = max(self._largest_epoch, stored.state.epoch) + 1
+        stored.state = replace(stored.state, epoch=self._largest_epoch)
         return stored.state, [stored.outbox[sequence] for sequence in sorted(stored.outbox)]
 
     def load(

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from secrets import randbelow
 from typing import Any, Final
 
 import msgspec
@@ -35,6 +36,9 @@ from consumer.vocabulary.errors import ConfigurationError, Defect, Fenced
 _MULTI: Final = packed([b"MULTI"])
 _EXEC: Final = packed([b"EXEC"])
 _CHECKED: Final = (b"epoch", b"sequence")
+_EPOCH_STEP_MAX: Final = 2**31
+"""Epochs grow by a random step: after Redis has lost writes, the next epoch in turn could be one that a former
+owner still holds, and it would pass the check. 2 ** 32 takeovers fit into Redis' 64 bits."""
 
 
 class _Rest(msgspec.Struct):
@@ -92,7 +96,7 @@ class RedisStore:
             keys,
             [
                 _MULTI,
-                packed([b"HINCRBY", keys.pos, b"epoch", b"1"]),
+                packed([b"HINCRBY", keys.pos, b"epoch", b"%d" % (1 + randbelow(_EPOCH_STEP_MAX))]),
                 packed([b"HSETNX", keys.pos, b"n_partitions", b"%d" % n_partitions]),
                 packed([b"HGETALL", keys.pos]),
                 packed([b"HGETALL", keys.out]),

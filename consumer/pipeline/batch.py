@@ -7,10 +7,11 @@ owns; a row is a customer of one of them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from consumer.decoded import DecodedBatch
 from consumer.vocabulary.log import OutputRecord
+from consumer.vocabulary.past import PastDecisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,8 @@ class LoadedBatch:
     """A decoded batch with what the store holds of its customers.
 
     The first rows are the batch's customers in their order; further rows are customers without an
-    event whose open decisions come due while the batch moves the partition's clock.
+    event whose open decisions come due while the batch moves the partition's clock. `past` has what was
+    decided before on partitions whose store is being rebuilt.
     """
 
     decoded: DecodedBatch
@@ -35,6 +37,7 @@ class LoadedBatch:
     records: Sequence[bytes | None]
     open_decisions: Sequence[bytes | None]
     progress: Mapping[int, PartitionProgress]
+    past: Mapping[int, PastDecisions] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,6 @@ from consumer.features.event_columns import Int64s
 from consumer.policy.budgets import NO_LIMIT, budgets_of_partition
 from consumer.policy.compiled import CompiledPolicy
 
-DAYS_KEPT = 3
-"""Bank days before the newest whose spending is remembered: later events of those days still count."""
-
 
 @dataclass(frozen=True, slots=True)
 class BudgetLeft:
@@ -61,14 +58,21 @@ def budget_left(
 def spend(
     policy: CompiledPolicy, extra: dict[int, dict[str, float]], budget: BudgetLeft, reserved: Int64s
 ) -> bool:
-    """Note what the decisions took, forget days that nobody can ask for; return whether a budget ran out."""
+    """Note what the decisions took; return whether a budget ran out."""
     for row, (partition, day) in enumerate(budget.keys):
         for offer in np.flatnonzero((reserved[row] > 0) & (budget.left[row] < NO_LIMIT // 2)).tolist():
             key = _key(day, policy.catalogue.offers[offer].offer_id)
             extra[partition][key] = extra[partition].get(key, 0.0) + float(reserved[row, offer])
-        for key in [key for key in extra[partition] if _is_old(key, day)]:
-            del extra[partition][key]
     return bool(((reserved > 0) & (reserved >= budget.left)).any())
+
+
+def forget_days(extra: dict[str, float], first_day: int) -> None:
+    """Forget what was spent before bank day `first_day`: the stream is past it, no decision can ask any more.
+
+    Done once at the end of a batch, never between its decisions: waves do not come in order of time.
+    """
+    for key in [key for key in extra if _day_of(key) < first_day]:
+        del extra[key]
 
 
 def rows_within_budgets(budget: BudgetLeft) -> int:
@@ -96,6 +100,5 @@ def _key(day: int, offer_id: str) -> str:
     return f"budget:{day}:{offer_id}"
 
 
-def _is_old(key: str, day: int) -> bool:
-    name, _, rest = key.partition(":")
-    return name == "budget" and int(rest.partition(":")[0]) < day - DAYS_KEPT
+def _day_of(key: str) -> int:
+    return int(key.split(":")[1])

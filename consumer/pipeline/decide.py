@@ -22,10 +22,11 @@ from consumer.features.values import feature_values
 from consumer.learning.labels import KEEP_CLOSED_MS
 from consumer.learning.open_decisions import Rows, empty_rows
 from consumer.pipeline.batch import SourcedOutput
-from consumer.pipeline.budgets import BudgetLeft, budget_left, rows_within_budgets, spend
+from consumer.pipeline.budgets import BudgetLeft, budget_left, forget_days, rows_within_budgets, spend
 from consumer.pipeline.decision_documents import Decided, DecisionDocuments
 from consumer.pipeline.facts import Evidence, decision_names, facts_of
 from consumer.pipeline.outputs import OutputEncoder
+from consumer.pipeline.past_decisions import decided_as_before, forget_older_inputs, part_by_past
 from consumer.pipeline.working_set import WorkingSet
 from consumer.policy.budgets import bank_day
 from consumer.policy.compiled import CompiledPolicy, is_trigger
@@ -54,13 +55,31 @@ class Deciding:
 
     def apply(self, work: WorkingSet, events: Int64s, models: CompiledModels) -> None:
         """Decide where `events` (event rows, at most one a customer, just folded) are due triggers."""
-        due = events[self._is_due(work, events)]
+        is_due = self._is_due(work, events)
+        due = self._apply_past(work, events, is_due, models) if work.loaded.past else events[is_due]
         if not len(due):
             return
         decided = self._decided(work, due, models)
         note_decision(work.records, self._customers(work, due), work.decoded.events.event_time_ms[due])
         self._make_offers(work, decided)
         self._publish(work, decided)
+
+    def _apply_past(self, work: WorkingSet, events: Int64s, is_due: Bools, models: CompiledModels) -> Int64s:
+        """Apply the decisions that were read back; return the events that are still to be decided on."""
+        past = part_by_past(work, events, is_due)
+        if len(past.made):
+            budget = self._budget(work, past.made)
+            decided = decided_as_before(work, past, self.policy.catalogue, budget=budget, models=models)
+            note_decision(
+                work.records,
+                self._customers(work, past.made),
+                work.decoded.events.event_time_ms[past.made],
+            )
+            spend(self.policy, work.extra, budget, decided.choices.budget_reserved)
+            self._make_offers(work, decided)
+            forget_older_inputs(work, past)
+            work.count("decisions_total", "read_back", len(past.made))
+        return past.undecided
 
     def within_budgets(self, work: WorkingSet, events: Int64s) -> int:
         """Return how many of `events` (rows in order) can be decided before a budget could run out."""
@@ -70,6 +89,13 @@ class Deciding:
             return len(events)
         n_safe = rows_within_budgets(self._budget(work, events[triggers]))
         return len(events) if n_safe == len(triggers) else int(triggers[n_safe])
+
+    def forget_budgets(self, work: WorkingSet) -> None:
+        """Forget spending of days that lie behind what a decision may lag the stream."""
+        policy = self.policy.policy
+        for partition, end_ms in work.stream_end_ms.items():
+            oldest_ms = np.array([max(end_ms - policy.decision_staleness_ms, 0)])
+            forget_days(work.extra[partition], int(bank_day(policy.text, oldest_ms)[0]))
 
     def _budget(self, work: WorkingSet, events: Int64s) -> BudgetLeft:
         return budget_left(

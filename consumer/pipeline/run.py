@@ -60,6 +60,7 @@ class Pipeline:
             for customer in erased:
                 work.erase(customer)
         self.attribution.close_due(work)
+        self.deciding.forget_budgets(work)
         self._emit_dead_letters(work)
         return work
 

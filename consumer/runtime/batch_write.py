@@ -1,18 +1,24 @@
 """From a batch's result to one atomic store call a partition.
 
 Outputs of events that readers can already see (publication suppressed after a loss of the store) are
-left out here, so the outbox never holds a repeat.
+left out here, so the outbox never holds a repeat. A batch is cut there: what closes at its end (offers
+whose time is over) is caused by its last event, so with a batch on both sides of the border it would not
+be known whether readers have seen it.
+
+    published up to ──────────┐
+    polled       e1 e2 e3 e4 e5 │ e6 e7          one partition that is rebuilt
+    batches      [e1 … e5]        [e6 e7]        closed after e5: as in the run that was published
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from consumer.decoded import DecodedBatch
 from consumer.pipeline.batch import BatchResult, PartitionProgress, SourcedOutput
-from consumer.ports import OutboxEntry, OutputRecord, PartitionState, PartitionWrite
+from consumer.ports import OutboxEntry, OutputRecord, PartitionState, PartitionWrite, RawRecord
 from consumer.vocabulary.topics import INPUT_ROLES
 
 Value = TypeVar("Value")
@@ -31,6 +37,30 @@ class BatchWrites:
     """The changes of one batch, partition by partition; fenced partitions are taken out."""
 
     changes: dict[int, PartitionWrite]
+
+
+def parts_at_published(records: Sequence[RawRecord], owned: Mapping[int, Owned]) -> list[Sequence[RawRecord]]:
+    """Cut polled records, in order, so that no part lies on both sides of what readers can see already."""
+    until = {number: partition.suppressed_until for number, partition in owned.items()}
+    if not any(until.values()):
+        return [records]
+    seen: list[RawRecord] = []
+    rest: list[RawRecord] = []
+    for record in records:
+        offsets = until[record.partition]
+        is_rest = bool(offsets) and record.offset >= offsets.get(record.role, 0)
+        (rest if is_rest else seen).append(record)
+    return [part for part in (seen, rest) if part]
+
+
+def committed_after(positions: Mapping[str, int], owned: Owned) -> dict[str, int]:
+    """Return the offsets to commit at these positions: what readers can see never goes back."""
+    return {role: max(at, owned.suppressed_until.get(role, 0)) for role, at in positions.items()}
+
+
+def is_rebuilt(positions: Mapping[str, int], owned: Owned) -> bool:
+    """Return whether the partition has caught up with what readers can see."""
+    return all(positions.get(role, 0) >= until for role, until in owned.suppressed_until.items())
 
 
 def writes_of(decoded: DecodedBatch, result: BatchResult, owned: Mapping[int, Owned]) -> BatchWrites:
@@ -87,7 +117,5 @@ def _is_visible_already(sourced: SourcedOutput, owned: Owned) -> bool:
     return sourced.offset < owned.suppressed_until.get(INPUT_ROLES[sourced.role], 0)
 
 
-def _named(
-    result: BatchResult, rows: list[int], values: Mapping[int, Value]
-) -> dict[str, Value]:
+def _named(result: BatchResult, rows: list[int], values: Mapping[int, Value]) -> dict[str, Value]:
     return {result.customer_ids[row]: values[row] for row in rows if row in values}

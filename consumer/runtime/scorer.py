@@ -20,6 +20,7 @@ from consumer.pipeline.batch import BatchResult, LoadedBatch, PartitionProgress
 from consumer.pipeline.stream_time import end_of_batch_ms
 from consumer.ports import (
     Clock,
+    DecisionLog,
     PartitionState,
     RawRecord,
     Sink,
@@ -29,15 +30,25 @@ from consumer.ports import (
     TopicPartition,
 )
 from consumer.runtime.backoff import Backoff
-from consumer.runtime.batch_write import BatchWrites, writes_of
+from consumer.runtime.batch_write import (
+    BatchWrites,
+    committed_after,
+    is_rebuilt,
+    parts_at_published,
+    writes_of,
+)
 from consumer.runtime.dead_letter_limit import BadRecord, DeadLetterLimit, DeadLetterTally, tally
 from consumer.runtime.serving_models import ServingModels
 from consumer.runtime.takeover import plan_takeover
 from consumer.scoring.compiled import CompiledModels
 from consumer.vocabulary.errors import Fenced
+from consumer.vocabulary.past import PastDecisions
 from consumer.vocabulary.topics import INPUT_ROLES
 
 Result = TypeVar("Result")
+
+TAKE_BACKS = 20
+"""Times in a row that fenced partitions are taken over again; more says that two groups use one namespace."""
 
 
 class Decoder(Protocol):
@@ -60,7 +71,8 @@ class ScorerLimits:
 
     batch_records : records a batch at most; a larger one saves round trips, a smaller one latency
     poll_timeout_s : how long an idle poll waits
-    due_customers : customers a partition and batch whose decisions expire without an event of theirs
+    due_customers : customers of a partition, whose decisions expire without an event of theirs, that are
+        asked for at first; twice as many when that was not all
     """
 
     batch_records: int = 5_000
@@ -70,22 +82,30 @@ class ScorerLimits:
 
 @dataclass(frozen=True, slots=True)
 class ScorerPorts:
-    """The world, as the composition root hands it in."""
+    """The world, as the composition root hands it in.
+
+    decisions : read back where the store has lost writes; None makes those decisions again, unpublished
+    """
 
     source: Source
     sink: Sink
     store: StateStore
     clock: Clock
     telemetry: Telemetry
+    decisions: DecisionLog | None = None
 
 
 @dataclass(slots=True)
 class OwnedPartition:
-    """A partition that this process owns: what the store holds and what readers can see."""
+    """A partition that this process owns: what the store holds and what readers can see.
+
+    past : while the partition is rebuilt, what was decided in the range that readers can see
+    """
 
     state: PartitionState
     published_sequence: int
     suppressed_until: Mapping[str, int]
+    past: PastDecisions | None = None
 
     @property
     def progress(self) -> PartitionProgress:
@@ -107,6 +127,7 @@ class Scorer:
     backoff: Backoff = field(default_factory=Backoff)
     owned: dict[int, OwnedPartition] = field(default_factory=dict)
     fenced: set[int] = field(default_factory=set)
+    take_backs: int = 0
     dead_letters: DeadLetterTally = field(default_factory=lambda: DeadLetterTally({}))
 
     def run(self, is_stopping: Callable[[], bool]) -> None:
@@ -132,16 +153,20 @@ class Scorer:
         records = self._retrying(
             lambda: self.ports.source.poll(self.limits.batch_records, self.limits.poll_timeout_s), "poll"
         )
-        records = self._still_ours(records)
+        for part in parts_at_published(self._taken_back(records), self.owned):
+            self._batch(part)
+        return len(records)
+
+    def _batch(self, records: Sequence[RawRecord]) -> None:
+        records = [record for record in records if record.partition not in self.fenced]
         if not records:
-            return 0
+            return
         started_s = self.ports.clock.monotonic_s()
         decoded = self.decoder.decode(records)
         self._check_dead_letters(decoded, len(records))
         result = self.decider.run(self._load(decoded), self.models.current())
         self._publish(self._write(decoded, result))
         self._tell(len(records), result, started_s)
-        return len(records)
 
     # ------------------------------------------------------------ partitions come and go
 
@@ -149,6 +174,7 @@ class Scorer:
         """Take partitions over: raise the epoch, publish what the former owner could not, seek."""
         for partition in sorted(partitions):
             self._retrying(lambda p=partition: self._take_over(p), "take_over")  # type: ignore[misc]
+        self._read_back(partitions)
 
     def on_revoked(self, partitions: frozenset[int]) -> None:
         """Let partitions go; nothing of them is in hand between two batches."""
@@ -162,16 +188,46 @@ class Scorer:
         plan = plan_takeover(
             state, outbox, committed=source.committed(partition), bounds=source.bounds(partition)
         )
+        owned = OwnedPartition(replace(state, positions=plan.start), state.sequence, plan.suppressed_until)
         for entry in plan.republish:
             self.ports.sink.publish(
-                entry.outputs, {(role, partition): at for role, at in entry.positions.items()}
+                entry.outputs, _places(partition, committed_after(entry.positions, owned))
             )
             self.ports.telemetry.count("outbox_republished_total", len(entry.outputs))
         source.seek(partition, plan.start)
         self.fenced.discard(partition)
-        self.owned[partition] = OwnedPartition(
-            replace(state, positions=plan.start), state.sequence, plan.suppressed_until
-        )
+        self.owned[partition] = owned
+
+    def _read_back(self, partitions: frozenset[int]) -> None:
+        """Fetch what was decided on partitions whose store is older than what readers can see."""
+        behind = {p: self.owned[p] for p in sorted(partitions) if self.owned[p].suppressed_until}
+        log = self.ports.decisions
+        if not behind or log is None:
+            return
+        since_ms = min(owned.state.stream_time_ms for owned in behind.values())
+        found = self._retrying(lambda: log.read(frozenset(behind), since_ms), "read_back")
+        for partition, owned in behind.items():
+            made = {
+                (INPUT_ROLES.index(decision.role), decision.offset): decision
+                for decision in found.decisions
+                if decision.partition == partition
+            }
+            owned.past = PastDecisions(made, owned.suppressed_until, found.is_complete)
+
+    def _taken_back(self, records: Sequence[RawRecord]) -> Sequence[RawRecord]:
+        """Take fenced partitions over again that the group still gives us; what was read of them is stale.
+
+        A store that lost writes refuses its rightful owner like a stranger. A process that the group has
+        given up learns that at its next publication, and until then does what the next owner would do.
+        """
+        if not self.fenced:
+            return records
+        again = frozenset(self.fenced & self.owned.keys())
+        self.take_backs += 1
+        if self.take_backs > TAKE_BACKS:
+            raise Fenced(f"partitions {sorted(again)} were lost {TAKE_BACKS} times in a row to another owner")
+        self.on_assigned(again)
+        return [record for record in records if record.partition not in again]
 
     # ------------------------------------------------------------ the steps of a batch
 
@@ -201,9 +257,13 @@ class Scorer:
         return self._fetch(decoded, ids, partitions, progress=progress)
 
     def _due(self, partition: int, until_ms: int) -> list[tuple[str, int]]:
-        return self._retrying(
-            lambda: self.ports.store.due(partition, until_ms, self.limits.due_customers), "load"
-        )
+        """Return all that is due: what is closed by a position must not depend on how the way there was cut."""
+        limit = self.limits.due_customers
+        while True:
+            due = self._retrying(lambda n=limit: self.ports.store.due(partition, until_ms, n), "load")  # type: ignore[misc]
+            if len(due) < limit:
+                return due
+            limit *= 2
 
     def _fetch(
         self,
@@ -226,7 +286,8 @@ class Scorer:
             )
             for row, record, decisions in zip(rows, values.records, values.open_decisions, strict=True):
                 records[row], open_decisions[row] = record, decisions
-        return LoadedBatch(decoded, tuple(ids), tuple(partitions), records, open_decisions, progress)
+        past = {p: found for p in progress if (found := self.owned[p].past) is not None}
+        return LoadedBatch(decoded, tuple(ids), tuple(partitions), records, open_decisions, progress, past)
 
     def _write(self, decoded: DecodedBatch, result: BatchResult) -> BatchWrites:
         """Write each partition; a partition that was taken from us is dropped with its outputs."""
@@ -247,17 +308,17 @@ class Scorer:
             if change.outbox is not None
             for output in change.outbox.outputs
         ]
-        positions: dict[TopicPartition, int] = {
-            (role, partition): offset
-            for partition, change in writes.changes.items()
-            for role, offset in change.after.positions.items()
-        }
-        if not positions:
-            return
-        self._retrying(lambda: self.ports.sink.publish(outputs, positions), "publish")
+        positions: dict[TopicPartition, int] = {}
+        for partition, change in writes.changes.items():
+            positions |= _places(partition, committed_after(change.after.positions, self.owned[partition]))
+        if outputs or any(is_rebuilt(c.after.positions, self.owned[p]) for p, c in writes.changes.items()):
+            self._retrying(lambda: self.ports.sink.publish(outputs, positions), "publish")
         for partition, change in writes.changes.items():
             owned = self.owned[partition]
             owned.state, owned.published_sequence = change.after, change.after.sequence
+            if owned.suppressed_until and is_rebuilt(change.after.positions, owned):
+                owned.suppressed_until, owned.past = {}, None
+        self.take_backs = 0 if writes.changes and not self.fenced else self.take_backs
 
     def _tell(self, n_records: int, result: BatchResult, started_s: float) -> None:
         telemetry = self.ports.telemetry
@@ -266,14 +327,12 @@ class Scorer:
         telemetry.observe("batch_seconds", self.ports.clock.monotonic_s() - started_s)
         telemetry.count("records_total", n_records)
 
-    def _still_ours(self, records: Sequence[RawRecord]) -> Sequence[RawRecord]:
-        """Leave out partitions that were fenced and that the group has not taken away yet."""
-        if not self.fenced:
-            return records
-        return [record for record in records if record.partition not in self.fenced]
-
     def _retrying(self, action: Callable[[], Result], what: str) -> Result:
         return self.backoff.call(action, clock=self.ports.clock, telemetry=self.ports.telemetry, what=what)
+
+
+def _places(partition: int, positions: Mapping[str, int]) -> dict[TopicPartition, int]:
+    return {(role, partition): offset for role, offset in positions.items()}
 
 
 def _last_good(decoded: DecodedBatch) -> dict[tuple[str, int], int]:

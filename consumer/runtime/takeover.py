@@ -6,7 +6,8 @@ been published. Their difference says what happened to the former owner:
     store ahead of committed     it died between write and publish: publish the outbox as stored
     store equal to committed     it stopped well: read on
     store behind committed       the store lost its newest writes: read on from the store with
-                                 publication suppressed up to the committed offsets
+                                 publication suppressed up to the committed offsets, and decisions
+                                 up to there read back instead of made again
 
 Rules of this file: pure; the runtime asks broker and store, this decides.
 """
@@ -54,6 +55,8 @@ def plan_takeover(
     ConfigurationError : the log does not hold the position any more; a person has to choose
     """
     start = {role: _start_of(role, state, bounds[role]) for role in bounds}
+    for role in bounds.keys() & committed.keys():
+        _check_committed(role, state.partition, committed[role], bounds[role])
     republish = tuple(entry for entry in outbox if not _is_published(entry, committed))
     suppressed = {role: offset for role, offset in committed.items() if offset > start.get(role, 0)}
     return TakeoverPlan(start=start, republish=republish, suppressed_until=suppressed)
@@ -76,6 +79,16 @@ def _start_of(role: str, state: PartitionState, bounds: Bounds) -> int:
             f"partition to start from offset {bounds.low}"
         )
     return position
+
+
+def _check_committed(role: str, partition: int, committed: int, bounds: Bounds) -> None:
+    """Offsets that the log does not have would suppress the outputs of a new topic's first records."""
+    if committed > bounds.high:
+        raise ConfigurationError(
+            f"partition {partition} of {role}: outputs are published up to offset {committed}, but the topic ends "
+            f"at {bounds.high}, so it was recreated or truncated; restore the topic, or use another group id to "
+            f"start from offset {bounds.low}"
+        )
 
 
 def _is_published(entry: OutboxEntry, committed: Mapping[str, int]) -> bool:

@@ -7,6 +7,8 @@ import json
 import pytest
 
 from benchmarks.synthetic_events import Load, events, profiles
+from consumer.runtime.scorer import TAKE_BACKS
+from consumer.vocabulary.errors import Fenced
 from consumer.vocabulary.log import OutputRecord
 from tests.simulation.world import ALL_OUTPUTS, World, retail_bank, with_budgets
 
@@ -120,22 +122,36 @@ def test_a_second_scorer_takes_over_its_share_in_the_middle(
     assert world.outputs(*ALL_OUTPUTS) == reference[0].outputs(*ALL_OUTPUTS)
 
 
-def test_a_former_owner_is_fenced_and_its_batch_has_no_effect(
+def test_an_owner_that_the_store_refuses_takes_its_partitions_over_again(
+    reference: tuple[World, list[OutputRecord]],
+) -> None:
+    """The group still gives it the partitions, so nobody else would ever read on."""
+    world = same_bank(reference)
+    refused = world.scorer("a", batch_records=200)
+    refused.step()
+    refused.step()
+    for partition in range(world.n_partitions):
+        world.store.take_over(partition, n_partitions=world.n_partitions)
+    world.run(refused)
+    assert world.telemetry.counts[("fenced_total",)] == world.n_partitions
+    assert world.outputs(*ALL_OUTPUTS) == reference[0].outputs(*ALL_OUTPUTS)
+    assert world.records() == reference[0].records()
+
+
+def test_a_partition_that_is_lost_again_and_again_ends_the_process(
     reference: tuple[World, list[OutputRecord]],
 ) -> None:
     world = same_bank(reference)
-    zombie = world.scorer("a", batch_records=200)
-    zombie.step()
-    zombie.step()
-    for partition in range(world.n_partitions):
-        world.store.take_over(partition, n_partitions=world.n_partitions)
-    for _ in range(8):
-        zombie.step()
-    assert zombie.fenced == set(range(world.n_partitions))
-    assert world.telemetry.counts[("fenced_total",)] == world.n_partitions
-    world.group.leave("a")
-    world.run(world.scorer("b"))
-    assert world.outputs(*ALL_OUTPUTS) == reference[0].outputs(*ALL_OUTPUTS)
+    scorer = world.scorer("a", batch_records=20)
+
+    def lose_again_and_again() -> None:
+        for _ in range(3 * TAKE_BACKS):
+            scorer.step()
+            for partition in range(world.n_partitions):
+                world.store.take_over(partition, n_partitions=world.n_partitions)
+
+    with pytest.raises(Fenced, match="times in a row"):
+        lose_again_and_again()
 
 
 def test_an_erased_customer_leaves_no_record_no_open_decision_and_no_deadline() -> None:

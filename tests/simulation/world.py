@@ -10,6 +10,7 @@ from pathlib import Path
 
 import yaml
 
+from consumer.adapters.decision_reader import MemoryDecisionLog
 from consumer.adapters.memory_group import MemoryGroup
 from consumer.adapters.memory_io import MemorySink, MemorySource, StepHook
 from consumer.adapters.memory_log import MemoryLog
@@ -117,7 +118,7 @@ class World:
         source = MemorySource(self.log, self.group, member=member)
         sink = MemorySink(self.log, source, transactional_id=member, on_step=on_step)
         scorer = Scorer(
-            ScorerPorts(source, sink, self.store, StillClock(), self.telemetry),
+            ScorerPorts(source, sink, self.store, StillClock(), self.telemetry, MemoryDecisionLog(self.log)),
             core.decoder,
             core.pipeline,
             ServingModels(core.model_shape, seeds=self.seeds.snapshots, feed=None, telemetry=self.telemetry),

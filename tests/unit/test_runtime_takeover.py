@@ -45,7 +45,9 @@ def test_an_entry_is_unpublished_as_long_as_one_of_its_offsets_is_not_committed(
 
 
 def test_publication_is_suppressed_up_to_the_committed_offsets_when_the_store_is_older() -> None:
-    plan = plan_takeover(state(transactions=30), [], committed={"transactions": 40, "outcomes": 3}, bounds=LOG)
+    plan = plan_takeover(
+        state(transactions=30), [], committed={"transactions": 40, "outcomes": 3}, bounds=LOG
+    )
     assert plan.start == {"transactions": 30, "outcomes": 0}
     assert plan.suppressed_until == {"transactions": 40, "outcomes": 3}
 
@@ -58,3 +60,12 @@ def test_a_position_beyond_the_end_of_the_log_stops_with_both_offsets_and_the_wa
 def test_unread_records_removed_by_retention_stop_with_both_offsets_and_the_ways_on() -> None:
     with pytest.raises(ConfigurationError, match=r"offset 5.*removed unread records before 10"):
         plan_takeover(state(transactions=5), [], committed={}, bounds={"transactions": Bounds(10, 100)})
+
+
+def test_committed_offsets_beyond_the_end_of_the_log_stop_instead_of_suppressing_a_new_topics_outputs() -> (
+    None
+):
+    with pytest.raises(
+        ConfigurationError, match=r"published up to offset 500.*ends at 100.*recreated.*another group"
+    ):
+        plan_takeover(state(), [], committed={"transactions": 500}, bounds=LOG)

@@ -1,0 +1,302 @@
+"""One schedule: scorers over one log and one store, and a seeded adversary between any two effects.
+
+Between effects the adversary may
+
+    kill        the process is gone, its transaction stays open, the group notices some time later
+    expel       the group gives the process up, and it does not know (a zombie): others go on, then it does
+    pause       the others go on for a while
+    retry       the call fails, or it succeeds and its answer is lost
+    join        another scorer joins
+    time out    the broker aborts transactions that are open
+    roll back   partitions of the store are as they were some time ago
+    lose        partitions of the store are empty
+
+and between steps it stops processes in good order, starts others and publishes more of the log. When its
+budget of faults is spent, what is alive reads on to the end.
+
+Everything follows from the seed: one generator, no threads, no clock.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from consumer.adapters.decision_reader import MemoryDecisionLog
+from consumer.adapters.memory_io import MemorySink
+from consumer.adapters.memory_store import StoredPartition
+from consumer.assembly import Core
+from consumer.runtime.backoff import Backoff
+from consumer.runtime.scorer import Scorer, ScorerLimits, ScorerPorts
+from consumer.runtime.serving_models import ServingModels
+from consumer.vocabulary.errors import Fenced, Retryable
+from tests.simulation.hooked_ports import (
+    HookedDecisions,
+    HookedSource,
+    HookedStore,
+    PatientClock,
+    step_hook,
+)
+from tests.simulation.small_bank import N_PARTITIONS, Bank
+from tests.simulation.world import IDLE_STEPS, World
+
+PROCESSES_MAX = 3
+STEPS_MAX = 2_000
+FAULTS_MAX = 10
+NESTED_STEPS_MAX = 6
+TAIL = 16
+"""Records kept back until the faults are over: what every owner meets then."""
+REBUILD_STEPS = 12
+HARMS = ("kill", "kill", "expel", "expel", "pause", "time out", "roll back", "lose", "join")
+RETURNS_SURELY = ("after poll", "after committed")
+"""What was polled is in hand; whether a commit happened is found out by the sink itself (contract tests)."""
+CALM_STEPS = 400
+"""Steps without faults in which a bank of this size is read to its end many times."""
+
+
+class Killed(Exception):
+    """The process is gone."""
+
+
+@dataclass(slots=True, eq=False)
+class Process:
+    """One scorer; `is_within` while a call of it is under way further down the stack."""
+
+    name: str
+    scorer: Scorer
+    source: HookedSource
+    is_within: bool = False
+
+
+@dataclass(slots=True)
+class Schedule:
+    """A run of one bank under one seed.
+
+    share : probability of a fault at each effect
+    faults : how many are left
+    """
+
+    bank: Bank
+    rng: np.random.Generator
+    core: Core
+    world: World = field(init=False)
+    share: float = 0.0
+    faults: int = 0
+    happened: Counter[str] = field(default_factory=Counter)
+    trace: list[str] = field(default_factory=list)
+    alive: list[Process] = field(default_factory=list)
+    dead: list[Process] = field(default_factory=list)
+    copies: list[dict[int, StoredPartition]] = field(default_factory=list)
+    published: int = 0
+    started: int = 0
+    depth: int = 0
+
+    def __post_init__(self) -> None:
+        self.world = World(n_partitions=N_PARTITIONS)
+        self.faults = int(self.rng.integers(1, FAULTS_MAX + 1))
+        self.share = float(self.rng.choice([0.01, 0.03, 0.08]))
+        self.copies.append({})
+
+    # ------------------------------------------------------------ from outside
+
+    def run(self) -> None:
+        """Disturb the run until the faults are spent, then let it come to its end."""
+        self._disturb(STEPS_MAX, until=len(self.bank.log) - TAIL)
+        self.calm()
+
+    def _disturb(self, steps: int, *, until: int) -> None:
+        for _ in range(steps):
+            if self.faults <= 0 or (self.published >= until and self.rng.random() < 0.02):
+                return
+            self._between_steps(until)
+            if self.alive:
+                self._step(self._any_alive())
+
+    def calm(self) -> None:
+        """Let everything be read to the end without further faults."""
+        self.faults = 0
+        self._publish(len(self.bank.log))
+        self._bury()
+        idle = 0
+        for _ in range(CALM_STEPS):
+            if idle > IDLE_STEPS:
+                return
+            if not self.alive:
+                self._start()
+            self.world.log.abort_abandoned()
+            idle = 0 if sum(self._step(process) for process in list(self.alive)) else idle + 1
+        raise AssertionError("the run does not come to its end")
+
+    def harm_store_and_change_models(self) -> None:
+        """After the end: the store loses writes, and the next owners would decide otherwise."""
+        self._stop_all()
+        self.core = self.bank.other_core
+        self._roll_back() if self.rng.random() < 0.5 else self._lose()
+        self.faults = int(self.rng.integers(0, 4))
+        self._disturb(REBUILD_STEPS, until=0)
+        # Who has nothing more to write does not notice what the store loses: the next owner does.
+        self._stop_all()
+        self.calm()
+
+    # ------------------------------------------------------------ between steps
+
+    def _between_steps(self, until: int) -> None:
+        draw = self.rng.random()
+        if not self.alive or draw < 0.1:
+            self._start()
+        elif draw < 0.13:
+            self._stop(self._any_alive())
+        elif draw < 0.3:
+            self._bury()
+        elif draw < 0.5:
+            self.copies.append(self.world.store.copy())
+        if self.rng.random() < 0.5:
+            self._publish(min(int(self.rng.integers(0, 25)), max(until - self.published, 0)))
+
+    def _any_alive(self) -> Process:
+        return self.alive[int(self.rng.integers(len(self.alive)))]
+
+    def _publish(self, count: int) -> None:
+        for record in self.bank.log[self.published : self.published + count]:
+            place = (record.role, record.partition, record.key, record.value)
+            offset = self.world.log.append(*place, timestamp_ms=record.timestamp_ms)
+            assert offset == record.offset, "the log is published in its own order"
+        self.published = min(self.published + count, len(self.bank.log))
+
+    def _bury(self) -> None:
+        """The group notices who died, and the broker takes back what they left open."""
+        for process in self.dead:
+            self.world.group.leave(process.source.member)
+        self.dead.clear()
+        self.world.log.abort_abandoned()
+
+    # ------------------------------------------------------------ processes
+
+    def _start(self) -> None:
+        if len(self.alive) == PROCESSES_MAX:
+            return
+        self.started += 1
+        name = f"s{self.started}"
+        world = self.world
+
+        def hook(effect: str) -> None:
+            self._at(process, effect)
+
+        source = HookedSource(world.log, world.group, member=name)
+        source.hook = hook
+        sink = MemorySink(world.log, source, transactional_id=name, on_step=step_hook(hook))
+        scorer = Scorer(
+            ScorerPorts(
+                source,
+                sink,
+                HookedStore(world.store, hook),
+                PatientClock(self._wait),
+                world.telemetry,
+                HookedDecisions(MemoryDecisionLog(world.log), hook),
+            ),
+            self.core.decoder,
+            self.core.pipeline,
+            ServingModels(self.core.model_shape, seeds={}, feed=None, telemetry=world.telemetry),
+            N_PARTITIONS,
+            limits=ScorerLimits(batch_records=int(self.rng.choice([4, 15, 60])), due_customers=2),
+            dead_letter_limit=self.core.dead_letter_limit,
+            backoff=Backoff(attempts=4),
+        )
+        process = Process(name, scorer, source)
+        source.open(scorer)
+        self.alive.append(process)
+
+    def _stop_all(self) -> None:
+        for process in list(self.alive):
+            self._stop(process)
+
+    def _stop(self, process: Process) -> None:
+        """As `Scorer.run` ends: also when it cannot go on."""
+        process.source.close()
+        process.scorer.ports.sink.close()
+        self.alive.remove(process)
+
+    def _step(self, process: Process) -> int:
+        process.is_within = True
+        try:
+            return process.scorer.step()
+        except Killed:
+            self.alive.remove(process)
+            self.dead.append(process)
+        except (Fenced, Retryable) as error:
+            self.happened[f"ended by {type(error).__name__}"] += 1
+            self._stop(process)
+        finally:
+            process.is_within = False
+        return 1
+
+    def _wait(self) -> None:
+        if self.rng.random() < 0.5:
+            self.world.log.abort_abandoned()
+
+    # ------------------------------------------------------------ faults
+
+    def _at(self, process: Process, effect: str) -> None:
+        """Perhaps do harm at an effect of a process."""
+        if self.faults <= 0 or self.rng.random() >= self.share:
+            return
+        self.faults -= 1
+        harms = [*HARMS, *(("retry",) if effect not in RETURNS_SURELY else ())]
+        harm = harms[int(self.rng.integers(len(harms)))]
+        self.happened[harm] += 1
+        self.trace.append(f"{harm} {effect} of {process.name}")
+        if harm == "kill":
+            raise Killed
+        if harm == "retry":
+            raise Retryable(f"no answer: {effect}")
+        self._do(harm, process)
+
+    def _do(self, harm: str, process: Process) -> None:
+        match harm:
+            case "expel":
+                self.world.group.leave(process.source.member)
+                self._others_go_on()
+            case "pause":
+                self._others_go_on()
+            case "time out":
+                self.world.log.abort_abandoned()
+            case "roll back":
+                self._roll_back()
+            case "lose":
+                self._lose()
+            case "join":
+                self._start()
+
+    def _others_go_on(self) -> None:
+        if self.depth:
+            return
+        self.depth += 1
+        try:
+            self._start()
+            for _ in range(int(self.rng.integers(1, NESTED_STEPS_MAX + 1))):
+                free = [other for other in self.alive if not other.is_within]
+                if free:
+                    self._step(free[int(self.rng.integers(len(free)))])
+        finally:
+            self.depth -= 1
+
+    def _roll_back(self) -> None:
+        copy = self.copies[int(self.rng.integers(len(self.copies)))]
+        now = self.world.store.copy()
+        for partition in self._some_partitions():
+            if partition in copy:
+                now[partition] = copy[partition]
+            else:
+                now.pop(partition, None)
+        self.world.store.restore(now)
+
+    def _lose(self) -> None:
+        now = self.world.store.copy()
+        for partition in self._some_partitions():
+            now.pop(partition, None)
+        self.world.store.restore(now)
+
+    def _some_partitions(self) -> list[int]:
+        return [p for p in range(N_PARTITIONS) if self.rng.random() < 0.7]
