@@ -10,13 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
-from confluent_kafka.admin._resource import ResourceType
 
 from consumer.vocabulary.topics import INPUT_ROLES
 from producer_sim.truth import Truth, read_truth
-from tests.e2e.kafka_reading import Record, read, scanned
+from tests.e2e.kafka_reading import Record, keep_everything, read, scanned
 from tests.e2e.processes import Deployment, Totals, added_up
 
 CUSTOMERS: Final = int(os.environ.get("UPSWELL_TEST_MONTH_CUSTOMERS", "5000"))
@@ -76,7 +73,7 @@ class Month:
 def live(deployment: Deployment) -> Month:
     """Let two scorers, a learner and the bank live through a month, and read what they wrote."""
     deployment.run("topics", "create", "--partitions", str(PARTITIONS))
-    _keep_everything(deployment, "customers", "models")
+    keep_everything(deployment)
     scorers = [deployment.start_ready("score"), deployment.start_ready("score")]
     learner = deployment.start_ready("learn")
     truth_file = deployment.folder / "truth.json"
@@ -92,25 +89,6 @@ def live(deployment: Deployment) -> Month:
     for process in (*scorers, learner):
         process.stop()
     return month_of(deployment, read_truth(truth_file), totals, learned)
-
-
-def _keep_everything(deployment: Deployment, *roles: str) -> None:
-    """Switch compaction off: the audit wants every profile and snapshot, not the latest of each key."""
-    kept = {"cleanup.policy": "delete", "retention.ms": "-1"}
-    resources = [
-        ConfigResource(
-            ResourceType.TOPIC,
-            deployment.topics.name(role),
-            incremental_configs=[
-                ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
-                for name, value in kept.items()
-            ],
-        )
-        for role in roles
-    ]
-    admin = AdminClient({"bootstrap.servers": deployment.servers})
-    for done in admin.incremental_alter_configs(resources).values():
-        done.result(READ_WITHIN_S)
 
 
 def totals_of(totals: Totals, metric: str) -> int:

@@ -9,6 +9,7 @@ from typing import Final
 import pytest
 
 from tests.e2e.processes import Deployment, deployed
+from tests.e2e.scored_log import ScoredLog, written_log
 from upswell.embedded.kafka import KafkaBroker
 from upswell.embedded.redis import RedisServer
 
@@ -29,3 +30,13 @@ def deployment(bare_deployment: Deployment) -> Deployment:
     """A deployment with its topics, two partitions each."""
     bare_deployment.run("topics", "create", "--partitions", str(PARTITIONS))
     return bare_deployment
+
+
+@pytest.fixture(scope="session")
+def scored_log(
+    kafka_broker: KafkaBroker, redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ScoredLog]:
+    """A bank's log with everything in it, and what an undisturbed scorer with frozen models makes of it."""
+    folder = tmp_path_factory.mktemp("scored-log")
+    with deployed(kafka_broker, redis_server, prefix="e2e-log.", folder=folder) as deployment:
+        yield written_log(deployment)

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
+from confluent_kafka.admin._resource import ResourceType
 
-from consumer.vocabulary.topics import OUTPUT_ROLES, Topics
+from consumer.vocabulary.topics import COMPACTED_ROLES, OUTPUT_ROLES, Topics
 from producer_sim.emit import KafkaBus
 from tests.e2e.processes import Deployment
 
@@ -38,6 +41,21 @@ class Record:
         """The value as JSON."""
         found: dict[str, Any] = json.loads(self.value or b"null")
         return found
+
+
+def keep_everything(deployment: Deployment) -> None:
+    """Switch compaction off: an audit wants every profile and snapshot, not the latest of each key."""
+    kept = {"cleanup.policy": "delete", "retention.ms": "-1"}
+    entries = [
+        ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in kept.items()
+    ]
+    resources = [
+        ConfigResource(ResourceType.TOPIC, deployment.topics.name(role), incremental_configs=entries)
+        for role in COMPACTED_ROLES
+    ]
+    admin = AdminClient({"bootstrap.servers": deployment.servers})
+    for done in admin.incremental_alter_configs(resources).values():
+        done.result(SILENT_S)
 
 
 def read(deployment: Deployment, *roles: str, since: Marks | None = None) -> list[Record]:
