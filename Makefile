@@ -59,7 +59,11 @@ soak: $(STAMP) ## the laws and simulations with a hundred times the examples
 	@HYPOTHESIS_PROFILE=soak $(BIN)/pytest -n 2 $(wildcard tests/laws tests/simulation)
 
 .PHONY: bench
-bench: $(STAMP) $(JARS) ## where the time of a scorer goes, over a real broker and a real Redis
+bench: $(STAMP) $(JARS) ## every number in one run on a real broker and a real Redis, peers included; QUICK=1: under three minutes
+	@$(BIN)/python -m benchmarks.bench $(if $(filter 1,$(QUICK)),--quick)
+
+.PHONY: profile
+profile: $(STAMP) $(JARS) ## where the time of a scorer goes, over a real broker and a real Redis
 	@$(BIN)/python -m benchmarks.profile_scorer
 
 .PHONY: lint

@@ -7,7 +7,7 @@ vary, because constant inputs flatter every engine.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,13 +23,24 @@ PLAIN_INTERACTIONS = ("login", "page_view", "search", "email_open")
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How much: events over customers, spread evenly over days of bank time."""
+    """How much: events over customers, spread evenly over days of bank time.
+
+    first_event, start_ms : number and time of the first event; a load that follows another one goes on
+        from them, since an event id that was seen already would count as a repeat
+    """
 
     n_customers: int
     n_events: int
     days: float = 30.0
     seed: int = 0
     trigger_share: float = 0.1
+    first_event: int = 0
+    start_ms: int = START_MS
+
+    def following(self, n_events: int) -> Load:
+        """Return a load of other events over the same customers, in the days after this one."""
+        end_ms = self.start_ms + int(self.days * DAY_MS)
+        return replace(self, n_events=n_events, first_event=self.first_event + self.n_events, start_ms=end_ms)
 
 
 def profiles(load: Load) -> Iterator[OutputRecord]:
@@ -52,10 +63,10 @@ def profiles(load: Load) -> Iterator[OutputRecord]:
 
 def events(load: Load, *, products: tuple[str, ...]) -> Iterator[OutputRecord]:
     """Yield transactions and interactions in order of time; `trigger_share` of them view a product."""
-    rng = np.random.default_rng([load.seed, 2])
+    rng = np.random.default_rng([load.seed, 2, load.first_event] if load.first_event else [load.seed, 2])
     n = load.n_events
     customer = rng.integers(0, load.n_customers, n).tolist()
-    time_ms = np.sort(rng.integers(START_MS, START_MS + int(load.days * DAY_MS), n)).tolist()
+    time_ms = np.sort(rng.integers(load.start_ms, load.start_ms + int(load.days * DAY_MS), n)).tolist()
     is_view = rng.random(n) < load.trigger_share
     is_transaction = ~is_view & (rng.random(n) < TRANSACTION_SHARE)
     amount = rng.lognormal(8.0, 1.2, n).astype(np.int64).tolist()
@@ -63,7 +74,8 @@ def events(load: Load, *, products: tuple[str, ...]) -> Iterator[OutputRecord]:
     pick = rng.integers(0, 2**31, n).tolist()
     for i in range(n):
         name, at_ms = f"c-{customer[i]}", time_ms[i]
-        head = f'{{"schema_version":"1.0","event_id":"e-{i}","customer_id":"{name}","event_time_ms":{at_ms},'
+        number = load.first_event + i
+        head = f'{{"schema_version":"1.0","event_id":"e-{number}","customer_id":"{name}","event_time_ms":{at_ms},'
         if is_transaction[i]:
             body = _transaction(pick[i], amount[i], balance[i])
             yield OutputRecord("transactions", name.encode(), (head + body).encode(), at_ms)
