@@ -227,7 +227,8 @@ def _shown(value: Any) -> str | int | float | None:
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, str) and "://" in value:
-        without = re.sub(r"(://[^/:@]*:)[^/]*@", rf"\1{HIDDEN}@", value)
+        # Up to the last @, as a password may hold any character, even unescaped; too much is better hidden.
+        without = re.sub(r"(://[^/:@]*:).*@", rf"\1{HIDDEN}@", value)
         return re.sub(r"(password=)[^&]*", rf"\1{HIDDEN}", without)
     return value  # type: ignore[no-any-return]
 
@@ -277,7 +278,7 @@ def _sentence(error: ValidationError, sources: Mapping[str, str]) -> str:
         return message
     key = str(first["loc"][0])
     if first["type"] == "string_pattern_mismatch":
-        message = f"not of the right form; it is for: {Settings.model_fields[key].description}"
+        message = f"not of the right form for this setting ({Settings.model_fields[key].description})"
     source = sources[key]
     place = source if source.startswith(PREFIX) else f"{source}: {key}"
     return f"{place}: {message[:1].lower()}{message[1:]}"

@@ -88,9 +88,7 @@ def replay(
     ------
     ConfigurationError : the mapping or the file as a whole is wrong
     """
-    mapping = read_mapping(mapping_file)
-    if profiles and not mapping.profile:
-        raise ConfigurationError(f"{mapping_file} has no profile section to make profiles from")
+    mapping = _mapping(mapping_file, profiles=profiles)
     reading = _read(file, mapping, profiles=profiles)
     # Sorting is stable: profiles come before the first transaction of the same instant, rows in file order.
     records = sorted([*reading.profiles, *reading.transactions], key=lambda record: record.arrival_ms)
@@ -109,6 +107,11 @@ def replay(
     )
 
 
+def check_files(file: Path, mapping_file: Path, *, profiles: bool = False) -> None:
+    """Raise what `replay` would raise about the files as a whole, before any broker is asked."""
+    next(_rows(file, _mapping(mapping_file, profiles=profiles)), None)
+
+
 def write_report(report: ReplayReport, path: Path) -> None:
     """Write a report: `.csv` holds the refused rows, anything else the whole report as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -119,6 +122,13 @@ def write_report(report: ReplayReport, path: Path) -> None:
             writer.writerows(asdict(refused) for refused in report.refused)
     else:
         path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+
+
+def _mapping(file: Path, *, profiles: bool) -> MappingFile:
+    mapping = read_mapping(file)
+    if profiles and not mapping.profile:
+        raise ConfigurationError(f"{file} has no profile section to make profiles from")
+    return mapping
 
 
 def _read(file: Path, mapping: MappingFile, *, profiles: bool) -> _Reading:

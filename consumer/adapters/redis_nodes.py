@@ -120,7 +120,10 @@ class RedisNodes:
             else:
                 self._cluster_options = _cluster_options(url)
         except ValueError as error:
-            raise ConfigurationError(f"{self.shown_url} is no Redis URL: {error}") from error
+            # Not the library's words: they may quote a part of the password.
+            raise ConfigurationError(
+                f"{self.shown_url} is no Redis URL; special characters of a password are written as %2F and the like"
+            ) from error
 
     def check(self) -> None:
         """Make sure that Redis answers and does not throw state away.
@@ -227,9 +230,13 @@ def without_password(url: str) -> str:
     --------
     >>> without_password("redis://user:secret@cache:6379/0")
     'redis://cache:6379/0'
+    >>> without_password("redis://:pass/word@cache:6379/0")
+    'redis://cache:6379/0'
     """
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    # A password may hold a slash, where a URL's host would end: whatever stands before the last @ is cut off.
+    scheme, _, rest = url.partition("://")
+    parts = urlsplit(f"{scheme}://{rest.rpartition('@')[2]}")
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
 
 
 def _cluster_options(url: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from upswell.inspection import Inspection
 
 NOTHING_KNOWN: Final = 1
+LARGE: Final = 1_000
 
 
 def inspect(
@@ -52,7 +53,7 @@ def _page(found: Inspection, catalogue: FeatureCatalogue) -> str:
         "",
     ]
     for feature in catalogue.features:
-        value = f"{found.features[feature.name]:.6g}"
+        value = _readable(found.features[feature.name])
         lines.append(f"{feature.name:<{width}}  {value:>12}  {feature.text} [{feature.unit}]")
     lines += ["", f"offers whose outcome still counts: {len(found.open_offers)}"]
     lines += [
@@ -61,3 +62,8 @@ def _page(found: Inspection, catalogue: FeatureCatalogue) -> str:
         for offer in found.open_offers
     ]
     return "\n".join(lines)
+
+
+def _readable(value: float) -> str:
+    """Return a number for people: no exponents, cents of large sums left out."""
+    return f"{value:,.0f}" if abs(value) >= LARGE else f"{value:.4f}".rstrip("0").rstrip(".")

@@ -126,11 +126,12 @@ def replay(
 
     Example: upswell simulate replay --file anz.csv --mapping deploy/mappings/anz_transactions.yaml --profiles
     """
+    from producer_sim.replay import check_files, write_report
     from producer_sim.replay import replay as replay_file
-    from producer_sim.replay import write_report
     from upswell.simulation_display import progress_display, replay_page
 
     wanted = pace_of(pace)
+    check_files(file, mapping, profiles=profiles)
     bus = _bus(settings(), hears=wanted.lockstep)
     try:
         with progress_display() as progress:
