@@ -80,13 +80,14 @@ def move_landmarks(
     group : shape (K,), half-life of each sum as a place in `HALF_LIFE_DAYS`
     """
     halvings = landmarks(after_ms) - landmarks(before_ms)
-    moved = np.flatnonzero(halvings.any(axis=1))
-    if not len(moved):
-        return
-    factor = np.exp2(-np.minimum(halvings[moved], _MAX_HALVINGS).astype(np.float64))
-    sums = records["decayed"][customers[moved]] * factor[:, group]
-    sums[np.abs(sums) < FORGOTTEN] = 0.0
-    records["decayed"][customers[moved]] = sums
+    for half_life in range(len(HALF_LIFE_DAYS)):
+        moved = np.flatnonzero(halvings[:, half_life])
+        if len(moved):
+            factor = np.exp2(-np.minimum(halvings[moved, half_life], _MAX_HALVINGS).astype(np.float64))
+            place = np.ix_(customers[moved], np.flatnonzero(group == half_life))
+            sums = records["decayed"][place] * factor[:, None]
+            sums[np.abs(sums) < FORGOTTEN] = 0.0
+            records["decayed"][place] = sums
 
 
 def values_of(records: Records, group: NDArray[np.intp]) -> Floats:

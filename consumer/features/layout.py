@@ -5,7 +5,7 @@ readable after the catalogue has changed (`migration`). Its fingerprint is store
 model and seed; equal fingerprints mean equal bytes with equal meaning.
 
 Rules of this file: no field is named here (`fields` does); little-endian on every machine; the zero
-record means "nothing is known"; a record is a whole number of 8-byte words.
+record means "nothing is known"; a record is a whole number of 32 bytes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 Records = NDArray[np.void]
 """Customer records: a structured array of a layout's dtype."""
 
-_ALIGNMENT: Final = 8
+_ALIGNMENT: Final = 32
+"""A whole number of `zero_words` groups, so that packing need not copy; the added zeros are not stored."""
 
 
 @dataclass(frozen=True, slots=True)

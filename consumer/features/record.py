@@ -45,8 +45,7 @@ def pack(layout: Layout, records: Records) -> list[bytes]:
         return []
     clear_hidden_maxima(records)
     words = np.ascontiguousarray(records).view("<u4").reshape(len(records), -1)
-    head = bytes.fromhex(layout.fingerprint)
-    return [head + row for row in suppressed(words)]
+    return suppressed(words, bytes.fromhex(layout.fingerprint))
 
 
 def unpack(layouts: Mapping[str, Layout], current: Layout, values: Sequence[bytes | None]) -> Records:

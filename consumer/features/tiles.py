@@ -264,7 +264,7 @@ def clear_hidden_maxima(records: Records) -> None:
     maximum over the whole list starts afresh with each customer and direction.
     """
     maxima = records["tile_max"]
-    row, column = np.divmod(np.flatnonzero(maxima), N_COLUMNS)
+    row, column = np.divmod(np.flatnonzero(maxima != 0), N_COLUMNS)
     direction, slot = np.divmod(column, N_SLOTS)
     level = _LEVEL_OF_SLOT[slot]
     newest = records["as_of_ms"][row] // _HOP_MS[level]
