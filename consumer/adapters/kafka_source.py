@@ -18,6 +18,7 @@ from typing import Any, Final, cast
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from consumer.adapters.fair_share import take_in_turn
 from consumer.adapters.kafka_config import ANSWER_TIMEOUT_S, ClientConfig, consumer_config
 from consumer.adapters.kafka_errors import kafka_error, translated
 from consumer.adapters.kafka_log import KAFKA_LOG
@@ -83,6 +84,7 @@ class KafkaSource:
         # Assigned by the group, but the listener has not taken them over yet.
         self._to_take_over: frozenset[int] | None = None
         self._failure: UpswellError | None = None
+        self._polls = 0
 
     def open(self, listener: RebalanceListener) -> None:
         """Join the group.
@@ -192,12 +194,9 @@ class KafkaSource:
                 reading.paused.discard(role)
 
     def _take(self, max_records: int) -> list[RawRecord]:
-        taken: list[RawRecord] = []
-        for reading in self._reading.values():
-            count = max_records - len(taken)
-            taken += reading.ready[:count]
-            del reading.ready[:count]
-        return taken
+        self._polls += 1
+        ready = {partition: reading.ready for partition, reading in self._reading.items()}
+        return take_in_turn(ready, max_records, self._polls)
 
     # ------------------------------------------------------------ positions
 

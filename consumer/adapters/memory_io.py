@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from consumer.adapters.fair_share import take_in_turn
 from consumer.adapters.memory_group import MemoryGroup
 from consumer.adapters.memory_log import MemoryLog, Transaction
 from consumer.adapters.merge import RoleMerge
@@ -56,6 +57,7 @@ class MemorySource:
         self._listener: RebalanceListener | None = None
         self._reading: dict[int, _Reading] = {}
         self._is_assigned = False
+        self._polls = 0
 
     def open(self, listener: RebalanceListener) -> None:
         """Join the group."""
@@ -149,12 +151,9 @@ class MemorySource:
             raise ConfigurationError(position_out_of_range(role, partition, position, bounds))
 
     def _take(self, max_records: int) -> list[RawRecord]:
-        taken: list[RawRecord] = []
-        for reading in self._reading.values():
-            count = max_records - len(taken)
-            taken += reading.ready[:count]
-            del reading.ready[:count]
-        return taken
+        self._polls += 1
+        ready = {partition: reading.ready for partition, reading in self._reading.items()}
+        return take_in_turn(ready, max_records, self._polls)
 
 
 class MemorySink:
