@@ -15,12 +15,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from consumer.features.event_columns import Int64s
 from consumer.policy.budgets import NO_LIMIT, budgets_of_partition
 from consumer.policy.compiled import CompiledPolicy
+
+
+_PREFIX: Final = "budget:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ def forget_days(extra: dict[str, float], first_day: int) -> None:
 
     Done once at the end of a batch, never between its decisions: waves do not come in order of time.
     """
-    for key in [key for key in extra if _day_of(key) < first_day]:
+    for key in [key for key in extra if key.startswith(_PREFIX) and _day_of(key) < first_day]:
         del extra[key]
 
 
@@ -97,8 +101,8 @@ def _spent(policy: CompiledPolicy, extra: dict[str, float], day: int) -> Int64s:
 
 
 def _key(day: int, offer_id: str) -> str:
-    return f"budget:{day}:{offer_id}"
+    return f"{_PREFIX}{day}:{offer_id}"
 
 
 def _day_of(key: str) -> int:
-    return int(key.split(":")[1])
+    return int(key.removeprefix(_PREFIX).partition(":")[0])
