@@ -23,7 +23,6 @@ from consumer.features.event_columns import Int64s
 from consumer.policy.budgets import NO_LIMIT, budgets_of_partition
 from consumer.policy.compiled import CompiledPolicy
 
-
 _PREFIX: Final = "budget:"
 
 

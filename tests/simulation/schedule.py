@@ -50,6 +50,9 @@ TAIL = 16
 """Records kept back until the faults are over: what every owner meets then."""
 REBUILD_STEPS = 12
 HARMS = ("kill", "kill", "expel", "expel", "pause", "time out", "roll back", "lose", "join")
+BETWEEN_SYSTEMS = ("before write", "after write", "after produced", "after offsets_sent")
+"""Where store and broker know different things; harm is more likely there."""
+BETWEEN_SYSTEMS_FACTOR = 4
 RETURNS_SURELY = ("after poll", "after committed")
 """What was polled is in hand; whether a commit happened is found out by the sink itself (contract tests)."""
 CALM_STEPS = 400
@@ -240,7 +243,8 @@ class Schedule:
 
     def _at(self, process: Process, effect: str) -> None:
         """Perhaps do harm at an effect of a process."""
-        if self.faults <= 0 or self.rng.random() >= self.share:
+        share = self.share * (BETWEEN_SYSTEMS_FACTOR if effect in BETWEEN_SYSTEMS else 1)
+        if self.faults <= 0 or self.rng.random() >= share:
             return
         self.faults -= 1
         harms = [*HARMS, *(("retry",) if effect not in RETURNS_SURELY else ())]
