@@ -8,6 +8,7 @@ not depend on how the stream is cut into batches (the moment of their publicatio
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -124,9 +125,14 @@ def labels_of(step: Step) -> list[Label]:
     negative_cause: ExampleCause = "expired" if step.is_deadline else "rejected"
     return [
         Label(step.row, rule.label_kind, rule.label, rule.sign, rule.cause or negative_cause, step.at_ms)
-        for rule in LABEL_RULES
-        if rule.effect & step.effects
+        for rule in _rules_of(step.effects)
     ]
+
+
+@cache
+def _rules_of(effects: Effect) -> tuple[LabelRule, ...]:
+    """Return the rules that effects meet; looked up, because flags of an enumeration are slow to combine."""
+    return tuple(rule for rule in LABEL_RULES if rule.effect & effects)
 
 
 def _waves(row_of_outcome: Int64s) -> list[Int64s]:

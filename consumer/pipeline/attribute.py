@@ -8,7 +8,8 @@ do not depend on how the stream is cut into batches.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -80,8 +81,8 @@ class Attribution:
         """
         self._move_contacts(work, steps)
         for step in steps:
-            for flag in (Effect.DUPLICATE, Effect.CONTRADICTION, Effect.UNCONFIRMED):
-                work.count("outcome_steps_total", flag.name.lower(), int(bool(step.effects & flag)))  # type: ignore[union-attr]
+            for name in _counted(step.effects):
+                work.count("outcome_steps_total", name)
             for label in labels_of(step):
                 self._emit_example(work, label, int(events[step.outcome]))
 
@@ -97,7 +98,11 @@ class Attribution:
             end_ms = work.stream_end_ms[number]
             index = np.flatnonzero((partition == number) & (due_ms <= end_ms))
             due = work.book.rows[index]
-            steps = [replace(step, row=int(index[step.row]), outcome=0) for step in close_due(due, end_ms)]
+            rows = index.tolist()
+            steps = [
+                Step(rows[step.row], 0, step.is_deadline, step.effects, step.at_ms)
+                for step in close_due(due, end_ms)
+            ]
             work.book.rows[index] = due
             work.book.changed[work.book.owner[index]] = True
             self.follow(work, steps, np.array([event]))
@@ -165,6 +170,13 @@ class Attribution:
                     product=self.offers.columns_of_products(rows["product_key"]),
                     at_ms=rows["decided_ms"],
                 )
+
+
+@cache
+def _counted(effects: Effect) -> tuple[str, ...]:
+    """Return under which names a step is counted."""
+    flags = (Effect.DUPLICATE, Effect.CONTRADICTION, Effect.UNCONFIRMED)
+    return tuple(str(flag.name).lower() for flag in flags if effects & flag)
 
 
 def _rows_with(steps: Sequence[Step], effect: Effect) -> Int64s:

@@ -34,9 +34,7 @@ from consumer.policy.decide import decide
 from consumer.policy.facts import RESULTS
 from consumer.policy.triggers import is_decision_due
 from consumer.scoring.compiled import CompiledModels
-from consumer.vocabulary.products import catalogue_key
 from consumer.vocabulary.reasons import Exclusion
-from consumer.vocabulary.time import DAY_MS
 
 PlaceSegment = Callable[[Floats], Int64s]
 """Feature values → segment of customers that the laboratory has not placed; -1 for none."""
@@ -175,20 +173,18 @@ class Deciding:
     def _open_rows(self, work: WorkingSet, decided: Decided, sent: Int64s) -> Rows:
         choices, columns = decided.choices, work.decoded.events
         chosen, events = choices.chosen[sent], decided.events[sent]
-        offers = [self.policy.catalogue.offers[column] for column in chosen.tolist()]
-        catalogue = self.policy.catalogue
+        texts = [self.documents.texts[column] for column in chosen.tolist()]
         rows = empty_rows(decided.inputs_milli.shape[1], len(sent))
         rows["topic_code"] = columns.source[events]
         rows["offset"] = work.decoded.offset[events]
         rows["channel"] = choices.channel[sent, chosen]
-        models = [catalogue.model_ids[catalogue.model_of_offer(offer)] for offer in offers]
-        rows["model_key"] = [catalogue_key(model_id) for model_id in models]
-        rows["product_key"] = [catalogue_key(offer.products[0]) for offer in offers]
-        rows["offer_key"] = [offer.offer_key for offer in offers]
+        rows["model_key"] = [text.model_key for text in texts]
+        rows["product_key"] = [text.product_key for text in texts]
+        rows["offer_key"] = [text.offer_key for text in texts]
         rows["segment"] = decided.segment[sent]
         rows["decided_ms"] = columns.event_time_ms[events]
-        rows["window_ms"] = [self.documents.window_ms(offer) for offer in offers]
-        rows["deadline_ms"] = rows["decided_ms"] + [offer.validity_days * DAY_MS for offer in offers]
+        rows["window_ms"] = [text.window_ms for text in texts]
+        rows["deadline_ms"] = rows["decided_ms"] + [text.validity_ms for text in texts]
         rows["forget_ms"] = rows["deadline_ms"] + KEEP_CLOSED_MS
         rows["logging_propensity"] = choices.logging_propensity[sent, chosen]
         rows["p_accept"] = choices.p_accept[sent, chosen]

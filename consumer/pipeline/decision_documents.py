@@ -22,7 +22,7 @@ from consumer.policy.facts import NO_OFFER, RESULTS, Choices
 from consumer.policy.triggers import KINDS_OF_SOURCE
 from consumer.scoring.compiled import CompiledModels
 from consumer.vocabulary.messages import SCHEMA_VERSION
-from consumer.vocabulary.products import Offer, OfferCatalogue
+from consumer.vocabulary.products import Offer, OfferCatalogue, catalogue_key
 from consumer.vocabulary.reasons import Exclusion
 from consumer.vocabulary.time import DAY_MS
 from consumer.vocabulary.topics import INPUT_ROLES
@@ -56,10 +56,16 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class OfferText:
-    """What is the same in every document that names an offer. `model` is the column that scores it."""
+    """What is the same whenever an offer is named. `model` is the column that scores it.
+
+    model_key, product_key, offer_key : as stored with open decisions (`catalogue_key`)
+    """
 
     offer_id: str
     model: int
+    model_key: int
+    product_key: int
+    offer_key: int
     value_minor: int
     validity_ms: int
     window_ms: int
@@ -119,10 +125,6 @@ class DecisionDocuments:
         for row, sends in enumerate(is_sent):
             offer = self._offer(wave, row, decided.models.version) if sends else None
             yield Documents(self._decision(wave, row, decided.models.version), offer)
-
-    def window_ms(self, offer: Offer) -> int:
-        """Return how long outcomes of the offer count."""
-        return self.texts[self.policy.catalogue.offer_index[offer.offer_id]].window_ms
 
     def _decision(self, wave: _Wave, row: int, model_version: str) -> Document:
         """Return the `Decision` record of decision `row`."""
@@ -290,10 +292,14 @@ def _triggers(work: WorkingSet, events: Int64s) -> list[Document]:
 
 
 def _offer_text(catalogue: OfferCatalogue, offer: Offer) -> OfferText:
+    model = catalogue.model_of_offer(offer)
     products = [catalogue.products[catalogue.product_index[name]] for name in offer.products]
     return OfferText(
         offer_id=offer.offer_id,
-        model=catalogue.model_of_offer(offer),
+        model=model,
+        model_key=catalogue_key(catalogue.model_ids[model]),
+        product_key=catalogue_key(offer.products[0]),
+        offer_key=offer.offer_key,
         value_minor=sum(product.margin_minor for product in products),
         validity_ms=offer.validity_days * DAY_MS,
         window_ms=products[0].attribution_window_days * DAY_MS,
