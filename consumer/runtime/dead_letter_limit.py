@@ -2,14 +2,20 @@
 
 A few bad records are the bank's everyday; a topic that is all garbage is a wrong topic or a broken
 producer, and consuming it to the end would only hide that. Frozen limits, a small state, no clock.
+
+A run of bad records is stored with the partition's position, as `extra = {"bad_run:transactions": 412.0}`:
+a process that is started again and again would else let `max_run` more of them pass at each start.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from consumer.vocabulary.errors import UpswellError
+
+_RUN_KEY: Final = "bad_run:"
 
 
 class TooManyDeadLetters(UpswellError):
@@ -79,6 +85,24 @@ def tally(
         return DeadLetterTally(runs, seen, n_bad)
     _check_ratio(limit, seen, n_bad, codes=sorted({record.code for record in bad}))
     return DeadLetterTally(runs)
+
+
+def with_runs(extra: Mapping[str, float], held: DeadLetterTally, partition: int) -> dict[str, float]:
+    """Return what is stored with a partition's position, its runs of bad records as they stand now."""
+    others = {key: value for key, value in extra.items() if not key.startswith(_RUN_KEY)}
+    runs = {role: run for (role, number), run in held.runs.items() if number == partition}
+    return others | {f"{_RUN_KEY}{role}": float(run) for role, run in runs.items()}
+
+
+def with_stored_runs(held: DeadLetterTally, extra: Mapping[str, float], partition: int) -> DeadLetterTally:
+    """Return the tally of a process that has just taken a partition over."""
+    others = {place: run for place, run in held.runs.items() if place[1] != partition}
+    stored = {
+        (key.removeprefix(_RUN_KEY), partition): int(run)
+        for key, run in extra.items()
+        if key.startswith(_RUN_KEY)
+    }
+    return replace(held, runs=others | stored)
 
 
 def _check_run(limit: DeadLetterLimit, run: int, record: BadRecord) -> None:

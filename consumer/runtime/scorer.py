@@ -37,7 +37,14 @@ from consumer.runtime.batch_write import (
     parts_at_published,
     writes_of,
 )
-from consumer.runtime.dead_letter_limit import BadRecord, DeadLetterLimit, DeadLetterTally, tally
+from consumer.runtime.dead_letter_limit import (
+    BadRecord,
+    DeadLetterLimit,
+    DeadLetterTally,
+    tally,
+    with_runs,
+    with_stored_runs,
+)
 from consumer.runtime.serving_models import ServingModels
 from consumer.runtime.takeover import plan_takeover
 from consumer.scoring.compiled import CompiledModels
@@ -106,11 +113,6 @@ class OwnedPartition:
     published_sequence: int
     suppressed_until: Mapping[str, int]
     past: PastDecisions | None = None
-
-    @property
-    def progress(self) -> PartitionProgress:
-        """The partition's own clock and quotas."""
-        return PartitionProgress(self.state.stream_time_ms, self.state.extra)
 
 
 @dataclass(slots=True)
@@ -196,6 +198,7 @@ class Scorer:
             self.ports.telemetry.count("outbox_republished_total", len(entry.outputs))
         source.seek(partition, plan.start)
         self.fenced.discard(partition)
+        self.dead_letters = with_stored_runs(self.dead_letters, state.extra, partition)
         self.owned[partition] = owned
 
     def _read_back(self, partitions: frozenset[int]) -> None:
@@ -243,8 +246,7 @@ class Scorer:
     def _load(self, decoded: DecodedBatch) -> LoadedBatch:
         """Fetch the batch's customers, and those whose decisions expire as the stream's clock moves on."""
         progress = {
-            partition: self.owned[partition].progress
-            for partition in sorted({p for _, p in decoded.positions})
+            partition: self._progress(partition) for partition in sorted({p for _, p in decoded.positions})
         }
         until_ms = end_of_batch_ms(decoded, progress)
         ids, partitions = list(decoded.customer_ids), list(decoded.customer_partition.tolist())
@@ -255,6 +257,11 @@ class Scorer:
                     ids.append(customer_id)
                     partitions.append(partition)
         return self._fetch(decoded, ids, partitions, progress=progress)
+
+    def _progress(self, partition: int) -> PartitionProgress:
+        """The partition's own clock and quotas, and its runs of bad records, this batch's included."""
+        state = self.owned[partition].state
+        return PartitionProgress(state.stream_time_ms, with_runs(state.extra, self.dead_letters, partition))
 
     def _due(self, partition: int, until_ms: int) -> list[tuple[str, int]]:
         """Return all that is due: what is closed by a position must not depend on how the way there was cut."""
