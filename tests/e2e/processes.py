@@ -108,6 +108,14 @@ class RoleProcess:
         os.kill(self._pid, signal.SIGKILL)
         self._leash.wait(STOPPED_WITHIN_S)
 
+    def pause(self) -> None:
+        """SIGSTOP: the process stands still and does not know it."""
+        os.kill(self._pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """SIGCONT."""
+        os.kill(self._pid, signal.SIGCONT)
+
     def exit_code(self, within_s: float) -> int:
         """Wait for the end of the process and return its exit code."""
         try:

@@ -1,4 +1,4 @@
-"""SIGKILL in the middle: what readers see is what an undisturbed run shows them, nothing missing, nothing twice."""
+"""SIGKILL and SIGSTOP in the middle: readers see what an undisturbed run shows them, nothing missing, nothing twice."""
 
 from __future__ import annotations
 
@@ -52,5 +52,23 @@ def test_the_partitions_of_a_killed_scorer_go_on_at_the_other_one(scored_log: Sc
         scorers[0].kill()
         settle(scored_log.deployment, run)
         scorers[1].stop()
+    assert found[0].output == scored_log.undisturbed.output
+    assert found[0].records == scored_log.undisturbed.records
+
+
+def test_a_scorer_that_slept_through_the_loss_of_its_partitions_publishes_nothing_of_them(
+    scored_log: ScoredLog,
+) -> None:
+    run = "slept"
+    with gained(scored_log.deployment, run) as found:
+        scorers = [scored_log.scorer(run, batch_records=SMALL_BATCHES) for _ in range(2)]
+        for scorer in scorers:
+            work(scorer, scored_log.size // 10)
+        scorers[0].pause()
+        settle(scored_log.deployment, run)
+        scorers[0].go_on()
+        for scorer in scorers:
+            scorer.wait_until_ready()
+            scorer.stop()
     assert found[0].output == scored_log.undisturbed.output
     assert found[0].records == scored_log.undisturbed.records
