@@ -38,16 +38,17 @@ class Attribution:
     def find(self, work: WorkingSet, events: Int64s) -> Int64s:
         """Return the open decision of each outcome event, and fill in its product and channel.
 
-        A decision that is due to be forgotten is found no more, whether or not the store still has it.
+        A decision that is due to be forgotten is found no more, whether or not the store still has it, or has
+        noticed yet that its deadline is over. A decision is only found on the partition that its id names.
         """
         decoded = work.decoded
         customers = decoded.events.customer[events]
         index = work.book.find(customers, decoded.decision_role[events], decoded.decision_offset[events])
         rows = work.book.rows[np.maximum(index, 0)] if len(work.book.rows) else work.book.rows
         if len(rows):
-            is_closed = ~OPEN_STATES[rows["state"]]
-            is_forgotten = is_closed & (rows["forget_ms"] <= work.stream_time_ms[events])
-            index = np.where(is_forgotten, NOT_FOUND, index)
+            is_forgotten = rows["forget_ms"] <= work.stream_time_ms[events]
+            is_elsewhere = decoded.decision_partition[events] != decoded.partition[events]
+            index = np.where(is_forgotten | is_elsewhere, NOT_FOUND, index)
         found = index != NOT_FOUND
         decoded.events.product[events] = -1
         keys = work.book.rows["product_key"][index[found]]
@@ -106,6 +107,24 @@ class Attribution:
             work.book.rows[index] = due
             work.book.changed[work.book.owner[index]] = True
             self.follow(work, steps, np.array([event]))
+
+    def forget(self, work: WorkingSet, customer: int, *, before_event: int) -> None:
+        """Close what came due to a customer before event row `before_event`, then drop the open decisions.
+
+        Without the first step the examples of deadlines that were over would depend on where a batch ends.
+        """
+        owned = np.flatnonzero(work.book.owner == customer)
+        if not len(owned):
+            return
+        partition = work.loaded.customer_partition[customer]
+        earlier = np.flatnonzero(work.decoded.partition[:before_event] == partition)
+        if len(earlier):
+            rows = work.book.rows[owned]
+            due = close_due(rows, int(work.stream_time_ms[earlier[-1]]))
+            work.book.rows[owned] = rows
+            steps = [replace(step, row=int(owned[step.row]), outcome=0) for step in due]
+            self.follow(work, steps, earlier[-1:])
+        work.book.remove_owner(customer)
 
     def _emit_example(self, work: WorkingSet, label: Label, event: int) -> None:
         row = work.book.rows[label.row]

@@ -86,12 +86,6 @@ class OpenBook:
         self.changed[owner] = True
         self._index = None
 
-    def keep_only(self, is_kept: Bools) -> None:
-        """Drop the other rows; their owners are written again."""
-        self.changed[self.owner[~is_kept]] = True
-        self.rows, self.owner = self.rows[is_kept], self.owner[is_kept]
-        self._index = None
-
 
 def _key(owner: Int64s, role: Int64s, offset: Int64s) -> UInt64s:
     """Mix three numbers to one sort key (SplitMix64's finaliser); `find` compares the parts again."""

@@ -24,6 +24,7 @@ import numpy as np
 from consumer.features.catalogue import FeatureCatalogue
 from consumer.features.event_columns import EventSource, Int64s
 from consumer.features.fold import Disposition, fold_wave, waves
+from consumer.features.profile import objects_to_profiling
 from consumer.pipeline.attribute import Attribution, outcomes_among
 from consumer.pipeline.batch import BatchResult, LoadedBatch
 from consumer.pipeline.decide import Deciding
@@ -53,11 +54,12 @@ class Pipeline:
     def _worked(self, loaded: LoadedBatch, models: CompiledModels, *, is_cut: bool) -> WorkingSet:
         """Work through the batch; `is_cut` keeps the order of decisions where budgets run out."""
         work = open_working_set(loaded, self.forms)
-        for rows, erased in _segments(work):
+        for rows, erased, end in _segments(work):
             for part in self._parts(work, rows) if is_cut else (rows,):
                 for wave in waves(work.decoded.events.customer[part]):
                     self._wave(work, part[wave], models)
             for customer in erased:
+                self.attribution.forget(work, customer, before_event=end)
                 work.erase(customer)
         self.attribution.close_due(work)
         self.deciding.forget_budgets(work)
@@ -83,10 +85,17 @@ class Pipeline:
         self.attribution.apply(work, outcomes[is_new], decisions[is_new])
         is_looked_at = (dispositions == Disposition.APPLIED) | (dispositions == Disposition.SUPPRESSED)
         self.deciding.apply(work, rows[is_looked_at], models)
-        columns = work.decoded.events
-        work.forget_decisions_of_objectors(
-            columns.customer[rows[columns.source[rows] == EventSource.PROFILE]]
-        )
+        self._forget_objectors(work, rows[work.decoded.events.source[rows] == EventSource.PROFILE])
+
+    def _forget_objectors(self, work: WorkingSet, profiles: Int64s) -> None:
+        """Drop the open decisions, inputs included, of customers whose profile objects to profiling."""
+        customers = work.decoded.events.customer[profiles]
+        is_leaving = objects_to_profiling(work.records, customers) & np.isin(customers, work.book.owner)
+        for customer, event in zip(
+            customers[is_leaving].tolist(), profiles[is_leaving].tolist(), strict=True
+        ):
+            self.attribution.forget(work, customer, before_event=event)
+            work.count("open_decisions_total", "dropped_by_objection")
 
     def _emit_dead_letters(self, work: WorkingSet) -> None:
         for letter in work.decoded.dead_letters:
@@ -95,12 +104,12 @@ class Pipeline:
             work.count("dead_letters_total", str(letter.code))
 
 
-def _segments(work: WorkingSet) -> Iterator[tuple[Int64s, list[int]]]:
-    """Cut the batch after each run of erasures: (event rows before them, customers erased then)."""
+def _segments(work: WorkingSet) -> Iterator[tuple[Int64s, list[int], int]]:
+    """Cut the batch after each run of erasures: (event rows before them, customers erased then, end)."""
     decoded = work.decoded
     cuts, places = np.unique(decoded.erasures.before_event, return_inverse=True)
     start = 0
     for number, cut in enumerate(cuts.tolist()):
-        yield np.arange(start, cut), decoded.erasures.customer[places == number].tolist()
+        yield np.arange(start, cut), decoded.erasures.customer[places == number].tolist(), cut
         start = cut
-    yield np.arange(start, len(decoded.events)), []
+    yield np.arange(start, len(decoded.events)), [], len(decoded.events)

@@ -15,7 +15,6 @@ import numpy as np
 from consumer.decoded import DecodedBatch
 from consumer.features.event_columns import Int64s
 from consumer.features.layout import Layout, Records
-from consumer.features.profile import objects_to_profiling
 from consumer.features.record import empty_records, pack, unpack
 from consumer.learning.open_decisions import (
     ROWS_MAX,
@@ -116,14 +115,6 @@ class WorkingSet:
         self.records[customer] = empty_records(self.forms.current, 1)[0]
         self.book.remove_owner(customer)
         self.count("events_total", "erased")
-
-    def forget_decisions_of_objectors(self, customers: Int64s) -> None:
-        """Drop the open decisions, inputs included, of those of `customers` who object to profiling."""
-        objectors = customers[objects_to_profiling(self.records, customers)]
-        is_theirs = np.isin(self.book.owner, objectors)
-        if is_theirs.any():
-            self.book.keep_only(~is_theirs)
-            self.count("open_decisions_total", "dropped_by_objection", int(is_theirs.sum()))
 
     def close(self) -> BatchResult:
         """Return what the batch changed, in stored form."""
