@@ -34,6 +34,7 @@ OFFER_BYTES: Final = 700
 """What an offer of the scorer takes on `nbo.offers`."""
 
 POLL_S: Final = 1.0
+FILL_BATCH: Final = 5_000
 WARM_BATCHES: Final = 3
 TIMEOUT_S: Final = 600.0
 
@@ -60,6 +61,7 @@ def bare_loop(services: Services, log: Log, name: str, *, batch: int, record_byt
     MeasurementFailed : it ended badly; the text holds its last words
     """
     services.forget_all()
+    _fill(services, log.n_profiles, max(int(record_bytes), 1))
     told = {
         "servers": services.servers,
         "redis": services.redis.url,
@@ -82,6 +84,14 @@ def bare_loop(services: Services, log: Log, name: str, *, batch: int, record_byt
         raise MeasurementFailed(f"the bare loop ended with {run.returncode}: {run.stderr.strip()[-300:]}")
     found = json.loads(run.stdout.splitlines()[-1])
     return Rate(**found)
+
+
+def _fill(services: Services, n_customers: int, record_bytes: int) -> None:
+    """Give every customer a record, so that each MGET brings as many bytes as the scorer's does."""
+    with Redis.from_url(services.redis.url) as store:
+        for start in range(0, n_customers, FILL_BATCH):
+            names = [f"c-{i}" for i in range(start, min(start + FILL_BATCH, n_customers))]
+            store.mset({name: os.urandom(record_bytes) for name in names})
 
 
 def work(loop: Loop) -> Rate:

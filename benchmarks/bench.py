@@ -64,8 +64,8 @@ class Sizes:
 
 
 FULL = Sizes(
-    load=Load(50_000, 600_000),
-    every_event=Load(50_000, 200_000),
+    load=Load(50_000, 400_000),
+    every_event=Load(50_000, 150_000),
     repeats=3,
     peer_events={"naive": 20_000, "quix": 60_000, "bytewax": 60_000},
     latency_s=30.0,
@@ -186,7 +186,7 @@ class Bench:
         self.found.figures["scored_every_event_per_s"] = run.rate.per_s
         self.found.details["every event scored"] = (
             f"every event opens a whole decision ({run.decision_share:.1%} of them did, {run.offer_share:.1%} made an "
-            "offer; {_cpu([run.rate])}): gates, rules, contact policy, exploration and the decision record are included, which the "
+            f"offer; {_cpu([run.rate])}): gates, rules, contact policy, exploration and the decision record are included, which the "
             "peers do not have"
         )
 
@@ -224,7 +224,8 @@ class Bench:
         rate = measure_rebuild(self.services, log, policy=self.policy)
         self.found.figures["rebuild_events_per_s"] = rate.per_s
         self.found.details["rebuild"] = (
-            f"Redis emptied after {log.end_count:,} records; decisions are read back, nothing is published again"
+            f"Redis emptied after {log.end_count:,} records; decisions are read back, nothing is "
+            f"published again; {_cpu([rate])}"
         )
 
     def learner(self) -> None:
@@ -234,7 +235,7 @@ class Bench:
         self.found.figures["learner_examples_per_s"] = rate.per_s
         self.found.details["learner"] = (
             f"{self.sizes.examples:,} examples with {len(features.input_names)} inputs over 12 models, tested, learned "
-            "and published in transactions"
+            f"and published in transactions; {_cpu([rate])}"
         )
 
     def memory(self) -> None:
@@ -298,12 +299,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(f"no such part: {unknown[0]}; there are {', '.join(PARTS)}")
     command = "make bench QUICK=1" if told.quick else "make bench"
     about = circumstances(command if wanted == list(PARTS) else f"{command} (only {told.only})")
-    found = run(QUICK if told.quick else FULL, wanted)
-    write(found, about, told.out)
+    found = run(QUICK if told.quick else FULL, wanted, keep=lambda found: write(found, about, told.out))
+    print(page(found, about, figure_name=FIGURE))
 
 
-def run(sizes: Sizes, wanted: Sequence[str]) -> Found:
-    """Run the wanted parts over services of their own."""
+def run(sizes: Sizes, wanted: Sequence[str], *, keep: Callable[[Found], None]) -> Found:
+    """Run the wanted parts over services of their own; `keep` is called after each, so that none is lost."""
     started_s = time.perf_counter()
     with (
         tempfile.TemporaryDirectory(prefix="upswell-bench-") as folder,
@@ -317,6 +318,7 @@ def run(sizes: Sizes, wanted: Sequence[str]) -> Found:
             bench.attempt("environments of the peers", make_environments)
         for name in wanted:
             bench.attempt(name, lambda name=name: PARTS[name](bench))  # type: ignore[misc]
+            keep(bench.found)
         bench.say("done")
     return bench.found
 
@@ -326,9 +328,7 @@ def write(found: Found, about: Circumstances, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "results.json").write_text(to_json(found), encoding="utf-8")
     (folder / FIGURE).write_text(picture(found), encoding="utf-8")
-    text = page(found, about, figure_name=FIGURE)
-    (folder / "RESULTS.md").write_text(text, encoding="utf-8")
-    print(text)
+    (folder / "RESULTS.md").write_text(page(found, about, figure_name=FIGURE), encoding="utf-8")
 
 
 if __name__ == "__main__":

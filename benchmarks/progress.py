@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol, Self
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from consumer.vocabulary.errors import UpswellError
 from consumer.vocabulary.topics import Topics
@@ -20,6 +20,7 @@ SAMPLE_INTERVAL_S: Final = 0.05
 """Twenty questions a second cost the broker nothing, and a batch takes longer."""
 
 ANSWER_TIMEOUT_S: Final = 10.0
+COORDINATOR_TIMEOUT_S: Final = 20.0
 MEGA: Final = 1e6
 
 
@@ -108,8 +109,19 @@ class Committed:
 
     def sample(self) -> Sample:
         """Return how many records are committed now."""
-        found = self._consumer.committed(self._places, timeout=ANSWER_TIMEOUT_S)
+        found = self._ask()
         return Sample(time.perf_counter(), sum(max(place.offset, 0) for place in found))
+
+    def _ask(self) -> list[TopicPartition]:
+        """Ask, patiently: a broker that has just started loads its group coordinators first."""
+        deadline_s = time.perf_counter() + COORDINATOR_TIMEOUT_S
+        while True:
+            try:
+                return self._consumer.committed(self._places, timeout=ANSWER_TIMEOUT_S)
+            except KafkaException:
+                if time.perf_counter() > deadline_s:
+                    raise
+                time.sleep(SAMPLE_INTERVAL_S)
 
     def __enter__(self) -> Self:
         return self

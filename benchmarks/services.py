@@ -24,6 +24,7 @@ from redis import Redis
 from benchmarks.progress import MeasurementFailed
 from benchmarks.synthetic_events import Load, events
 from consumer.adapters.kafka_config import client_config, producer_config
+from consumer.adapters.kafka_log import KAFKA_LOG
 from consumer.adapters.kafka_topics import create_topics
 from consumer.vocabulary.log import OutputRecord
 from consumer.vocabulary.topics import Topics
@@ -67,7 +68,8 @@ class Services:
 def publish(services: Services, topics: Topics, records: Iterable[OutputRecord]) -> int:
     """Write input records as fast as the broker takes them; return how many."""
     producer = Producer(
-        producer_config(client_config(services.servers), transactional_id=None) | {"linger.ms": 5}
+        producer_config(client_config(services.servers), transactional_id=None) | {"linger.ms": 5},
+        logger=KAFKA_LOG,
     )
     names = {role: topics.name(role) for role in ("customers", "transactions", "interactions", "examples")}
     count = 0
