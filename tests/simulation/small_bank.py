@@ -56,7 +56,7 @@ def small_bank(number: int) -> Bank:
     world = _world(policy, _shuffled(number, [*records, *_outcomes(first)]))
     log = _merged(world)
     world.run(world.scorer("a"))
-    other = World(n_partitions=N_PARTITIONS, policy=_other_choices(policy))
+    other = World(n_partitions=N_PARTITIONS, policy=other_choices(policy))
     return Bank(log, world.core(), other.core(), world.outputs(*ALL_OUTPUTS), state_of(world))
 
 
@@ -146,7 +146,8 @@ def _merged(world: World) -> tuple[RawRecord, ...]:
     return tuple(runs[number][at] for _, number, at in sorted(places))
 
 
-def _other_choices(policy: Policy) -> Policy:
+def other_choices(policy: Policy) -> Policy:
+    """Return the policy with other draws, so that other offers are chosen."""
     data = policy.text.model_dump(mode="python", by_alias=True)
     data["exploration"] |= {"salt": "other"}
     return parse_policy(yaml.safe_dump(data), source="other choices")
