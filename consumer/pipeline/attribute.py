@@ -98,15 +98,8 @@ class Attribution:
         for number, event in _last_event_of(work).items():
             end_ms = work.stream_end_ms[number]
             index = np.flatnonzero((partition == number) & (due_ms <= end_ms))
-            due = work.book.rows[index]
-            rows = index.tolist()
-            steps = [
-                Step(rows[step.row], 0, step.is_deadline, step.effects, step.at_ms)
-                for step in close_due(due, end_ms)
-            ]
-            work.book.rows[index] = due
             work.book.changed[work.book.owner[index]] = True
-            self.follow(work, steps, np.array([event]))
+            self._close(work, index, end_ms, event=event)
 
     def forget(self, work: WorkingSet, customer: int, *, before_event: int) -> None:
         """Close what came due to a customer before event row `before_event`, then drop the open decisions.
@@ -119,12 +112,19 @@ class Attribution:
         partition = work.loaded.customer_partition[customer]
         earlier = np.flatnonzero(work.decoded.partition[:before_event] == partition)
         if len(earlier):
-            rows = work.book.rows[owned]
-            due = close_due(rows, int(work.stream_time_ms[earlier[-1]]))
-            work.book.rows[owned] = rows
-            steps = [replace(step, row=int(owned[step.row]), outcome=0) for step in due]
-            self.follow(work, steps, earlier[-1:])
+            event = int(earlier[-1])
+            self._close(work, owned, int(work.stream_time_ms[event]), event=event)
         work.book.remove_owner(customer)
+
+    def _close(self, work: WorkingSet, index: Int64s, end_ms: int, *, event: int) -> None:
+        """Close those of the rows at `index` that are over at `end_ms`, because of event row `event`."""
+        rows, places = work.book.rows[index], index.tolist()
+        steps = [
+            Step(places[step.row], 0, step.is_deadline, step.effects, step.at_ms)
+            for step in close_due(rows, end_ms)
+        ]
+        work.book.rows[index] = rows
+        self.follow(work, steps, np.array([event]))
 
     def _emit_example(self, work: WorkingSet, label: Label, event: int) -> None:
         row = work.book.rows[label.row]
