@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
+from pydantic import ValidationError
+
 from consumer.decoded import DeadLetter
 from consumer.pipeline.outputs import dead_letter_record
 from consumer.ports import (
@@ -157,7 +159,7 @@ class Learner:
         self._forget_unpublished()
         self.learners = {}
         for document in self._retrying(self.ports.feed.read_all, "read_models"):
-            self._restore(ModelSnapshot.model_validate_json(document))
+            self._restore(document)
         for partition in sorted(partitions):
             self._seek(partition, has_models=bool(self.learners))
 
@@ -165,8 +167,13 @@ class Learner:
         """Drop what is not published; its next owner reads those examples again."""
         self._forget_unpublished()
 
-    def _restore(self, snapshot: ModelSnapshot) -> None:
-        """Continue a model, unless it is of another feature layout: then its seed is the way on."""
+    def _restore(self, document: bytes) -> None:
+        """Continue a model, unless it cannot be read or is of another feature layout: then from its seed."""
+        try:
+            snapshot = ModelSnapshot.model_validate_json(document)
+        except ValidationError:
+            self.ports.telemetry.count("models_refused_total", reason="unreadable")
+            return
         if snapshot.product_id not in self.models.model_ids:
             self.ports.telemetry.count("models_refused_total", reason="unknown_product")
             return

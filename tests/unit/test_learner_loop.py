@@ -259,6 +259,16 @@ def test_a_published_model_of_another_feature_layout_gives_way_to_the_seed() -> 
     assert learner.learners == {}
 
 
+def test_a_published_model_that_cannot_be_read_stops_nobody() -> None:
+    bench = Bench()
+    bench.log.append("models", 0, b"loan", b"no snapshot", timestamp_ms=0)
+    bench.give(*lesson(20))
+    drain(bench.learner())
+    assert bench.telemetry.total("models_refused_total", reason="unreadable") == 1
+    bench.log.remove_before("models", 0, 1)
+    assert "card" in bench.snapshots()
+
+
 def test_a_seed_is_continued_as_version_one() -> None:
     bench = Bench()
     bench.give(*lesson(9))
