@@ -1,7 +1,7 @@
 """One event log gives the decisions, offers and examples of this folder, byte for byte.
 
 A change of any of these files is a change of what the service decides or how it records it, so it needs
-a line in CHANGELOG.md that says so. To write them anew: UPSWELL_UPDATE_GOLDEN=1 pytest tests/golden
+a line in CHANGELOG.md that says so. To write them anew: UPSWELL_TEST_UPDATE_GOLDEN=1 pytest tests/golden
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def outputs() -> dict[str, bytes]:
 @pytest.mark.parametrize("role", ROLES)
 def test_the_event_log_gives_the_golden_records(outputs: dict[str, bytes], role: str) -> None:
     path = FOLDER / f"{role}.jsonl"
-    if os.environ.get("UPSWELL_UPDATE_GOLDEN"):
+    if os.environ.get("UPSWELL_TEST_UPDATE_GOLDEN"):
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(outputs[role])
     assert outputs[role] == path.read_bytes()
