@@ -12,6 +12,9 @@ Theory: a k-way merge that always takes the smallest head is the same as a stabl
 order where its timestamps are not, and makes each role's queue sorted, so `bisect` finds the cut and
 one sort in C merges all that may go.
 
+It also makes the order free of memory: the smallest head follows from the heads alone, so a reader that starts
+at any position of a written log goes on in the same order, with nothing of the running maximum handed over.
+
     role 0 (at its end)    1  4  9                      bound = last of the only role that is not
     role 1 (more unread)   2  4  6            released  at its end = (6, role 1)
     merged                 1  2  4(role 0)  4(role 1)  6        and the 9 waits

@@ -89,7 +89,7 @@ class Bank:
     def customers(self) -> list[tuple[str, object]]:
         raw = Redis.from_url(self.redis_url)
         keys = sorted(raw.scan_iter(match=f"{{{self.prefix}*:c:*"))
-        values = [(str(key), raw.get(key)) for key in keys]
+        values: list[tuple[str, object]] = [(str(key), raw.get(key)) for key in keys]
         assert len(values) == LOAD.n_customers
         raw.close()
         return values
