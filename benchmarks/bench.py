@@ -154,6 +154,7 @@ class Bench:
             f"{runs[0].record_bytes:,.0f} bytes and batches as the scorer's; runs {_spread([rate.per_s for rate in bare])}, "
             f"{_cpu(bare)}"
         )
+        self.found.details["what limits the scorer"] = _limit([run.rate for run in runs])
         self.found.details["without transactions"] = f"`delivery = at_least_once`, runs {_spread(without)}"
         self.peers(log)
 
@@ -279,6 +280,25 @@ PARTS: dict[str, Callable[[Bench], None]] = {
 
 def _spread(rates: Sequence[float]) -> str:
     return f"{min(rates):,.0f} to {max(rates):,.0f}" if len(rates) > 1 else f"{rates[0]:,.0f}"
+
+
+def _limit(rates: Sequence[Rate]) -> str:
+    """Return the arithmetic of what an event costs the process, against what it took.
+
+    Examples
+    --------
+    >>> _limit([Rate(1_000, 0.05, 0.02)])[:82]
+    'its process used 20.0 µs of processor for each 50.0 µs that an event took, so it w'
+    """
+    cpu_us = statistics.median(rate.cpu_us_per_event for rate in rates)
+    wall_us = statistics.median(rate.us_per_event for rate in rates)
+    if not cpu_us:
+        return "the system does not tell the processor time of a process"
+    return (
+        f"its process used {cpu_us:.1f} µs of processor for each {wall_us:.1f} µs that an event took, so it waited (for "
+        f"broker, Redis, or a core that others had) {max(1 - cpu_us / wall_us, 0):.0%} of the time; one that never "
+        f"waits, on a core of its own, does {1e6 / cpu_us:,.0f} events/s; `make profile` says where the time goes"
+    )
 
 
 def _cpu(rates: Sequence[Rate]) -> str:
