@@ -10,6 +10,7 @@ on. Roles run as users run them, one process each, and are watched from outside.
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import tempfile
 import time
@@ -95,6 +96,7 @@ class Bench:
     sizes: Sizes
     found: Found
     started_s: float
+    keep: Callable[[Found], None]
 
     @property
     def products(self) -> tuple[str, ...]:
@@ -249,8 +251,11 @@ class Bench:
                     measure_footprint(self.services, size, policy=self.policy, products=self.products)
                 ),
             )
-        if not footprints:
-            return
+            if footprints:
+                self._tell_memory(footprints)
+                self.keep(self.found)
+
+    def _tell_memory(self, footprints: list[Footprint]) -> None:
         self.found.figures["redis_bytes_per_customer"] = {
             str(footprint.n_customers): footprint.bytes_per_customer for footprint in footprints
         }
@@ -332,12 +337,15 @@ def run(sizes: Sizes, wanted: Sequence[str], *, keep: Callable[[Found], None]) -
         real_redis(Path(folder) / "redis") as redis,
     ):
         services = Services(broker.bootstrap_servers, redis, Path(folder), PARTITIONS)
-        bench = Bench(services, sizes, Found(), started_s)
+        bench = Bench(services, sizes, Found(), started_s, keep)
         bench.found.figures["features"] = len(catalogue_for(bench.products).names)
         if "throughput" in wanted:
             bench.attempt("environments of the peers", make_environments)
         for name in wanted:
             bench.attempt(name, lambda name=name: PARTS[name](bench))  # type: ignore[misc]
+            bench.found.details["load average"] = (
+                f"{os.getloadavg()[1]:.2f} over the last five minutes of the run"
+            )
             keep(bench.found)
         bench.say("done")
     return bench.found
