@@ -80,11 +80,18 @@ def measure_footprint(
 def cost_growth(footprints: list[Footprint]) -> float:
     """Return by which share an event costs more at the largest size than at the smallest.
 
+    The cost is the processor time of the scorer's process: the banks are measured minutes apart, and what
+    else the machine does meanwhile moves the time on the wall by more than the size of the bank does. Where
+    the system does not tell processor time it is the time on the wall.
+
     Examples
     --------
-    >>> small, large = Footprint(10, 900.0, Rate(100, 1.0)), Footprint(1_000, 900.0, Rate(100, 1.25))
+    >>> small, large = Footprint(10, 9.0, Rate(100, 1.0, 0.4)), Footprint(1_000, 9.0, Rate(100, 1.0, 0.5))
     >>> cost_growth([small, large])
     0.25
     """
     by_size = sorted(footprints, key=lambda footprint: footprint.n_customers)
-    return by_size[-1].rate.us_per_event / by_size[0].rate.us_per_event - 1.0
+    smallest, largest = by_size[0].rate, by_size[-1].rate
+    if smallest.cpu_s and largest.cpu_s:
+        return largest.cpu_us_per_event / smallest.cpu_us_per_event - 1.0
+    return largest.us_per_event / smallest.us_per_event - 1.0

@@ -71,7 +71,11 @@ GOALS = (
     Goal("transaction_cost", "share of throughput that transactions cost", at_most=0.10),
     Goal("redis_bytes_max", "Redis bytes a customer, at most", at_most=1_000),
     Goal("features", "features", at_least=60),
-    Goal("cost_per_event_growth", "growth of the cost of an event, smallest to largest bank", at_most=0.10),
+    Goal(
+        "cost_per_event_growth",
+        "growth of the processor time of an event, smallest to largest bank",
+        at_most=0.10,
+    ),
     Goal("learner_examples_per_s", "learner, examples/s", at_least=10_000),
     Goal("restart_to_first_offer_s", "kill to first offer of the successor, s", at_most=5),
     Goal("rebuild_events_per_s", "rebuild after Redis is lost, records/s", at_least=50_000),

@@ -102,6 +102,11 @@ def test_growth_compares_the_largest_bank_with_the_smallest() -> None:
     assert cost_growth(banks) == pytest.approx(0.1)
 
 
+def test_growth_is_of_processor_time_so_that_a_busy_machine_does_not_change_it() -> None:
+    banks = [Footprint(10, 1.0, Rate(10, 9.0, 1.0)), Footprint(1_000, 1.0, Rate(10, 3.0, 1.2))]
+    assert cost_growth(banks) == pytest.approx(0.2)
+
+
 # ---------------------------------------------------------------- what is written
 
 
