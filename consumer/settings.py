@@ -110,7 +110,7 @@ class Settings(BaseModel):
     ] = 0
     batch_records: Annotated[
         int,
-        Field(ge=1, le=100_000, description="records a batch at most: more saves round trips, fewer latency"),
+        Field(ge=1, le=10_000, description="records a batch at most: more saves round trips, fewer latency"),
     ] = 5_000
     snapshot_examples: Annotated[
         int, Field(ge=1, description="examples after which the learner publishes its models, if not earlier")

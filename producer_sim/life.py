@@ -43,7 +43,6 @@ class LifeEvent:
     spending: Mapping[str, float] = field(default_factory=dict)
     income_factor: float = 1.0
     employment: int | None = None
-    windfall_years: float = 0.0
 
     @property
     def changes_profile(self) -> bool:
@@ -94,7 +93,7 @@ LIFE_EVENTS: Final = (
         employment=RETIRED,
     ),
     LifeEvent("car_trouble", 0.16, 20, 75, {"car_loan": 2.3, "personal_loan": 0.7}, {"car_repair": 14.0}),
-    LifeEvent("inheritance", 0.03, 30, 75, {"investment_fund": 2.2, "term_deposit": 1.9}, windfall_years=0.8),
+    LifeEvent("inheritance", 0.03, 30, 75, {"investment_fund": 2.2, "term_deposit": 1.9}),
     LifeEvent(
         "big_journey", 0.25, 22, 75, {"credit_card_platinum": 1.3, "credit_card_gold": 1.2}, {"travel": 7.0}
     ),

@@ -46,11 +46,6 @@ class ArmSummary:
         """Share of customers who bought, 0 when there are none."""
         return self.converted / self.customers if self.customers else 0.0
 
-    @property
-    def revenue_per_customer_minor(self) -> float:
-        """Mean revenue of a customer, 0 when there are none."""
-        return self.revenue_minor / self.customers if self.customers else 0.0
-
 
 @dataclass(frozen=True, slots=True)
 class TruthSummary:

@@ -10,6 +10,7 @@ from pathlib import Path
 import typer
 
 from consumer.vocabulary.dead_letters import dead_letters_page
+from consumer.vocabulary.reasons import reason_codes_page
 from consumer.vocabulary.schemas import schema_files
 from upswell.configuration_page import configuration_page
 
@@ -19,7 +20,12 @@ DOCS = Path(__file__).parents[1] / "docs"
 def generated_documents() -> dict[str, str]:
     """Return path under `docs/` → text of every page and schema that this module generates."""
     schemas = {f"schemas/{name}": text for name, text in schema_files().items()}
-    return {**schemas, "dead-letters.md": dead_letters_page(), "configuration.md": configuration_page()}
+    pages = {
+        "dead-letters.md": dead_letters_page(),
+        "reason-codes.md": reason_codes_page(),
+        "configuration.md": configuration_page(),
+    }
+    return {**schemas, **pages}
 
 
 def write_documents(docs: Path = DOCS) -> None:

@@ -56,7 +56,6 @@ RINGS: Final = (
     Ring("365d", 365 * DAY_MS, 720 * HOUR_MS),
 )
 WINDOWS: Final = tuple(ring.window for ring in RINGS)
-WINDOW_DAYS: Final = tuple(ring.window_ms / DAY_MS for ring in RINGS)
 
 DEBIT: Final = 0
 CREDIT: Final = 1

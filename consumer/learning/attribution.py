@@ -64,15 +64,6 @@ class Effect(IntFlag):
     CONTRADICTION = 2048
 
 
-LABEL_EFFECTS: Final = (
-    Effect.POSITIVE_RESPONSE
-    | Effect.NEGATIVE_RESPONSE
-    | Effect.POSITIVE_PURCHASE
-    | Effect.NEGATIVE_PURCHASE
-    | Effect.REVERSE_RESPONSE
-    | Effect.REVERSE_PURCHASE
-)
-
 OPEN_STATES: Final = np.zeros(256, dtype=bool)
 """`OPEN_STATES[state]`: the state still waits for its deadline."""
 OPEN_STATES[[State.OFFERED, State.DELIVERED, State.ACCEPTED]] = True

@@ -35,13 +35,14 @@ from consumer.vocabulary.words import (
 )
 
 SCHEMA_VERSION: Final = "1.0"
-MAX_MONEY_MINOR: Final = 10**15
-"""Ten trillion in a two-decimal currency: beyond it a number is a mistake, and sums stay in 64 bits."""
+MAX_MONEY_MINOR: Final = 10**14
+"""A trillion in a two-decimal currency: beyond it a number is a mistake. A signed 64-bit sum holds 92,000
+such amounts, more than the 65,535 events that a tile counts."""
 
 MAX_PRODUCTS_HELD: Final = 63
 
 Id = Annotated[str, Field(pattern=ID_PATTERN)]
-TimeMs = Annotated[int, Field(ge=0, le=LATEST_EVENT_TIME_MS)]
+TimeMs = Annotated[int, Field(ge=1, le=LATEST_EVENT_TIME_MS)]  # 0 means "never" in a customer record
 MoneyMinor = Annotated[int, Field(ge=0, le=MAX_MONEY_MINOR)]
 SignedMoneyMinor = Annotated[int, Field(ge=-MAX_MONEY_MINOR, le=MAX_MONEY_MINOR)]
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]

@@ -7,6 +7,7 @@ append, never renumber. The text is what an agent or an auditor reads.
 from __future__ import annotations
 
 from enum import IntEnum, StrEnum
+from typing import Final
 
 
 class Exclusion(IntEnum):
@@ -41,7 +42,7 @@ class Exclusion(IntEnum):
         return self.name.lower()
 
 
-EXCLUSION_TEXTS: dict[Exclusion, str] = {
+EXCLUSION_TEXTS: Final[dict[Exclusion, str]] = {
     Exclusion.NONE: "is a candidate",
     Exclusion.UNKNOWN_CUSTOMER: "no profile of this customer has arrived, so no consent is known",
     Exclusion.NO_MARKETING_CONSENT: "the customer has not consented to marketing",
@@ -81,3 +82,22 @@ class DeadLetterCode(StrEnum):
     FUTURE_TIME = "future_time"
     INVALID_NUMBER = "invalid_number"
     NEGATIVE_AMOUNT = "negative_amount"
+
+
+def reason_codes_page() -> str:
+    """Return `docs/reason-codes.md`: every reason code of a decision record, in words."""
+    rows = [f"| `{code.code}` | {EXCLUSION_TEXTS[code]} |" for code in Exclusion if code]
+    return "\n".join(
+        [
+            "# Reason codes",
+            "",
+            "Why an offer was no candidate of a decision. `exclusions` of a decision record maps each excluded offer to",
+            "the first code that applies, in this order; the metric `upswell_exclusions_total` counts them.",
+            "Generated from `consumer/vocabulary/reasons.py` by `python -m upswell.documents`.",
+            "",
+            "| code | meaning |",
+            "|---|---|",
+            *rows,
+            "",
+        ]
+    )
