@@ -52,7 +52,7 @@ test: $(STAMP) $(JARS) ## every test, with a real Kafka broker and a real Redis
 
 .PHONY: test-fast
 test-fast: $(STAMP) ## the tests that need no service, in under a minute
-	@$(BIN)/pytest -n 2 --dist loadgroup -m 'not kafka and not redis and not chromium'
+	@$(BIN)/pytest -n 2 --dist loadgroup -m 'not kafka and not redis and not chromium and not slow'
 
 .PHONY: soak
 soak: $(STAMP) ## the laws and simulations with a hundred times the examples

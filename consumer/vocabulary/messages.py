@@ -42,7 +42,10 @@ such amounts, more than the 65,535 events that a tile counts."""
 MAX_PRODUCTS_HELD: Final = 63
 
 Id = Annotated[str, Field(pattern=ID_PATTERN)]
-TimeMs = Annotated[int, Field(ge=1, le=LATEST_EVENT_TIME_MS)]  # 0 means "never" in a customer record
+TimeMs = Annotated[int, Field(ge=0, le=LATEST_EVENT_TIME_MS)]
+EventTimeMs = Annotated[int, Field(ge=1, le=LATEST_EVENT_TIME_MS)]
+"""A customer record keeps 0 for "never", so an event has a later time."""
+
 MoneyMinor = Annotated[int, Field(ge=0, le=MAX_MONEY_MINOR)]
 SignedMoneyMinor = Annotated[int, Field(ge=-MAX_MONEY_MINOR, le=MAX_MONEY_MINOR)]
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -58,7 +61,7 @@ class Record(BaseModel):
     schema_version: Annotated[str, Field(pattern=r"^1\.[0-9]{1,4}$")] = SCHEMA_VERSION
     event_id: Id
     customer_id: Id
-    event_time_ms: TimeMs
+    event_time_ms: EventTimeMs
 
 
 class Part(BaseModel):

@@ -165,12 +165,10 @@ def test_too_large_a_record_stops_instead_of_being_tried_for_ever(world: KafkaWo
 
 
 def test_a_broker_that_goes_away_is_retryable_and_comes_back(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    own_kafka_broker: KafkaBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The one test that harms its broker, so it has its own."""
-    from upswell.embedded.kafka import real_kafka
-
-    with real_kafka(tmp_path_factory.mktemp("kafka")) as broker:
+    with own_kafka_broker as broker:
         world = KafkaWorld(broker.bootstrap_servers, "restart.")
         for number in range(4):
             world.append("transactions", 0, b"v", timestamp_ms=1 + number)

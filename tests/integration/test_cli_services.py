@@ -94,6 +94,7 @@ def test_other_partition_counts_are_refused_with_topics_and_counts(
     assert f"{topics.name('customers')} 3" in sentence
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command", [("topics", "check"), ("topics", "create"), ("simulate", "run"), ("score",), ("learn",)]
 )

@@ -42,6 +42,7 @@ def outcome(offer: dict[str, Any], kind: str, at_ms: int, *, decision_id: str | 
     return OutputRecord("outcomes", offer["customer_id"].encode(), encode(document), at_ms)
 
 
+@pytest.mark.slow
 def test_outcomes_after_a_long_silence_find_the_same_decisions_however_the_stream_is_cut(
     offers: list[dict[str, Any]],
 ) -> None:

@@ -21,6 +21,7 @@ A_TEST = SCHEDULES // 10
 HARMS = {"kill", "expel", "pause", "retry", "join", "time out", "roll back", "lose"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, SCHEDULES, A_TEST))
 def test_whatever_befalls_the_scorers_the_readable_output_is_that_of_the_undisturbed_run(first: int) -> None:
     happened: Counter[str] = Counter()
