@@ -212,7 +212,7 @@ def test_inspect_for_people_has_words_and_units(redis_with_customer: RedisServer
     run = upswell("inspect", "c-7", redis_url=redis_with_customer.url)
     assert run.returncode == 0, run.stderr
     line = next(line for line in run.stdout.splitlines() if line.startswith("debit_sum_30d"))
-    assert line.split()[1] == "4250"
+    assert line.split()[1] == "4,250"
     assert "total of debits of the last 30 days" in line
 
 
