@@ -17,7 +17,7 @@ from typing import Final
 import typer
 
 from consumer.vocabulary.errors import ConfigurationError, UpswellError
-from upswell.commands import config, demo, features, inspect, learn, policy, score, simulate, topics
+from upswell.commands import config, demo, features, inspect, lab, learn, policy, score, simulate, topics
 
 FAILED: Final = 1
 WRONG_CONFIGURATION: Final = 2
@@ -37,6 +37,7 @@ app.command("learn")(learn.learn)
 app.add_typer(simulate.app, name="simulate")
 app.command("inspect")(inspect.inspect)
 app.command("features")(features.features)
+app.add_typer(lab.app, name="lab")
 app.add_typer(policy.app, name="policy")
 app.add_typer(topics.app, name="topics")
 app.add_typer(config.app, name="config")

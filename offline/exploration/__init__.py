@@ -1,0 +1,1 @@
+"""Exploration: what a table says before anything is modelled, as numbers, sentences and figures."""

@@ -1,0 +1,1 @@
+"""Reports: one self-contained HTML page with its figures inside, in one look."""

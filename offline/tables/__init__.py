@@ -1,0 +1,1 @@
+"""Reading: somebody's CSV or Parquet, with a mapping file, into typed columns; nothing dropped silently."""

@@ -1,0 +1,20 @@
+"""`upswell lab`: the laboratory, from the bank's own files to segments and seeds.
+
+Rules of this file: registration only; each command is a file `lab_*.py` beside this one.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from upswell.commands import lab_explore
+
+app = typer.Typer(help="The laboratory: files of customers, segments, seeds.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Keep `explore` a command of its own: with one command Typer would merge it into the group."""
+
+
+app.command("explore")(lab_explore.explore)
