@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import matplotlib as mpl
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -31,7 +32,7 @@ SEQUENTIAL: Final = "Blues"
 DOTS_PER_INCH: Final = 110
 TICK_LABEL_CHARACTERS_MAX: Final = 22
 
-LOOK: Final[dict[str, Any]] = {
+LOOK: Final[Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so a report looks the same everywhere
     "font.size": 9.0,
     "axes.titlesize": 10.5,
@@ -51,7 +52,7 @@ LOOK: Final[dict[str, Any]] = {
     "legend.frameon": False,
     "legend.fontsize": 8.5,
     "figure.facecolor": "white",
-    "axes.prop_cycle": mpl.cycler(color=list(PALETTE)),
+    "axes.prop_cycle": cycler(color=list(PALETTE)),
 }
 
 

@@ -16,8 +16,9 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from numbers import Integral, Real
+from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from offline.reporting.style import STYLE
@@ -25,7 +26,8 @@ from offline.reporting.style import STYLE
 Cell = object
 Rows = Sequence[Sequence[Cell]]
 
-MISSING: str = "–"
+MISSING: Final = "–"
+NUMBERS: Final = (int, float, np.number)
 
 
 class Section:
@@ -127,13 +129,11 @@ def shown_number(value: float, specification: str | None = None) -> str:
     >>> shown_number(34574.242424), shown_number(660), shown_number(0.608860), shown_number(1_000_000.0)
     ('34,574.2', '660', '0.60886', '1,000,000')
     """
-    if pd.isna(value):
+    if value != value:  # noqa: PLR0124  # only NaN differs from itself
         return MISSING
     if specification is not None:
         return format(value, specification)
-    if isinstance(value, Integral) or abs(value) >= 1e5:
-        return f"{value:,.0f}"
-    return f"{value:,.6g}"
+    return f"{value:,.0f}" if abs(value) >= 1e5 or float(value).is_integer() else f"{value:,.6g}"
 
 
 def _headings_and_cells(
@@ -172,12 +172,12 @@ def _cell(tag: str, text: str, *, is_number: bool) -> str:
 
 
 def _is_number(value: Cell) -> bool:
-    return value is None or (isinstance(value, Real) and not isinstance(value, bool))
+    return value is None or (isinstance(value, NUMBERS) and not isinstance(value, bool))
 
 
 def _shown(value: Cell, specification: str | None) -> str:
     if value is None:
         return MISSING
-    if isinstance(value, Real) and not isinstance(value, bool):
-        return shown_number(float(value) if not isinstance(value, Integral) else int(value), specification)
+    if isinstance(value, NUMBERS) and not isinstance(value, bool):
+        return shown_number(value.item() if isinstance(value, np.number) else value, specification)
     return str(value)

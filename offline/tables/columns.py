@@ -160,7 +160,7 @@ def _read_flag(raw: Raw, texts: Any) -> pd.Series:
 def _read_date(raw: Raw, texts: Any) -> pd.Series:
     form = raw.mapping.date_format
     series = texts.to_pandas()
-    dates = pd.to_datetime(series, format=form or "ISO8601", errors="coerce")
+    dates: pd.Series = pd.to_datetime(series, format=form or "ISO8601", errors="coerce")
     broken = np.flatnonzero((dates.isna() & series.notna()).to_numpy())
     if broken.size:
         like = f"of the form {form}" if form else "such as 2015-01-28"
@@ -176,7 +176,8 @@ def _read_category(_: Raw, texts: Any) -> pd.Series:
 
 def _read_text(_: Raw, texts: Any) -> pd.Series:
     values: pd.Series = texts.to_pandas()
-    return values.astype("str")
+    texts_only: pd.Series = values.astype("str")
+    return texts_only
 
 
 _READERS: Final[dict[ColumnType, Callable[[Raw, Any], pd.Series]]] = {
@@ -235,8 +236,8 @@ def _number_or_nan(marker: str) -> float:
 
 
 def _floats(values: Any) -> pd.Series:
-    series: pd.Series = values.to_pandas()
-    return series.astype("float64")
+    series: pd.Series = values.to_pandas().astype("float64")
+    return series
 
 
 def _first_fault(raw: Raw, texts: Any, good: Any, text: str) -> ConfigurationError:
