@@ -31,6 +31,7 @@ from consumer.adapters.kafka_config import client_config, producer_config
 from consumer.adapters.kafka_sink import KafkaSink
 from consumer.adapters.kafka_source import KafkaSource
 from consumer.adapters.kafka_topics import create_topics
+from consumer.adapters.lanes import ThreadLane
 from consumer.adapters.redis_store import RedisStore
 from consumer.assembly import assemble_core
 from consumer.policy.document import Policy, load_policy
@@ -312,6 +313,7 @@ def _scorer(services: Services, policy: Policy, options: argparse.Namespace) -> 
             RedisStore(services.redis_url, namespace=topics.prefix),
             SystemClock(),
             telemetry,
+            ThreadLane("publisher"),
         ),
         core.decoder,
         core.pipeline,

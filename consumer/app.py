@@ -19,6 +19,7 @@ from consumer.adapters.kafka_reader import KafkaModelFeed
 from consumer.adapters.kafka_sink import KafkaSink
 from consumer.adapters.kafka_source import KafkaSource
 from consumer.adapters.kafka_topics import check_topics
+from consumer.adapters.lanes import ThreadLane
 from consumer.adapters.redis_store import RedisStore
 from consumer.adapters.system_clock import SystemClock
 from consumer.adapters.telemetry import ProcessTelemetry, process_telemetry
@@ -93,6 +94,7 @@ def _scorer(
             store,
             SystemClock(),
             telemetry,
+            ThreadLane("publisher"),
             KafkaDecisionLog(client, topics, staleness_ms=policy.decision_staleness_ms),
         ),
         decoder=core.decoder,

@@ -9,7 +9,7 @@ Errors: every call may raise `Retryable` (back off, call again) or `Fenced` (let
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -124,10 +124,14 @@ class PartitionWrite:
 
 @dataclass(frozen=True, slots=True)
 class LoadedCustomers:
-    """Values of a partition in the order asked for; None where there is none."""
+    """Values of a partition's customers in the order asked for; None where there is none."""
 
     records: Sequence[bytes | None]
     open_decisions: Sequence[bytes | None]
+
+
+Due = list[tuple[str, int]]
+"""(customer id, earliest deadline in ms) in order of the deadline."""
 
 
 class StateStore(Protocol):
@@ -141,20 +145,17 @@ class StateStore(Protocol):
         ConfigurationError : the state was written with another number of partitions
         """
 
-    def load(
-        self, partition: int, customer_ids: Sequence[str], *, with_open_decisions: Sequence[str]
-    ) -> LoadedCustomers:
-        """Fetch records of `customer_ids`, and open decisions of `with_open_decisions`, in one round trip."""
+    def load(self, wanted: Mapping[int, Sequence[str]]) -> dict[int, LoadedCustomers]:
+        """Fetch records and open decisions of customers (partition → ids), all partitions at once."""
 
-    def due(self, partition: int, until_ms: int, limit: int) -> list[tuple[str, int]]:
-        """Return up to `limit` (customer id, deadline ms) with the earliest deadline ≤ `until_ms`, in order."""
+    def due(self, until_ms: Mapping[int, int], limit: int) -> dict[int, Due]:
+        """Return for each partition up to `limit` customers with the earliest deadlines ≤ its time."""
 
-    def write(self, change: PartitionWrite) -> None:
-        """Apply one partition's change atomically.
+    def write(self, changes: Sequence[PartitionWrite]) -> frozenset[int]:
+        """Apply each partition's change atomically; return the partitions that were fenced.
 
-        Raises
-        ------
-        Fenced : epoch or sequence is not the expected one; nothing was written
+        Of a fenced partition nothing was written: its epoch or sequence is not the expected one. A change
+        that is given again, because the answer got lost, is applied once.
         """
 
     def layouts(self) -> dict[str, str]:
@@ -168,6 +169,19 @@ class StateStore(Protocol):
 
     def close(self) -> None:
         """Close connections."""
+
+
+class Lane(Protocol):
+    """A second pair of hands: does one thing at a time while the loop goes on."""
+
+    def start(self, action: Callable[[], None]) -> None:
+        """Begin an action; the one before has been finished."""
+
+    def finish(self) -> None:
+        """Wait for the action under way, if there is one; raises what it raised, once."""
+
+    def close(self) -> None:
+        """Wait for the action under way, whatever becomes of it; nothing is started any more."""
 
 
 class DecisionLog(Protocol):

@@ -306,8 +306,12 @@ class KafkaSource:
         self._to_take_over = None
         for partition in gone:
             self._reading.pop(partition, None)
-        if gone and self._listener is not None:
-            self._listener.on_revoked(gone)
+        try:
+            if gone and self._listener is not None:
+                self._listener.on_revoked(gone)
+        except UpswellError as error:
+            # Raised by `poll` after it has served the client, whose callback this is.
+            self._failure = error
 
     def _take_over(self, consumer: Consumer, partitions: frozenset[int]) -> None:
         assert self._listener is not None

@@ -9,6 +9,7 @@ Rules of this file: nothing waits and nothing happens by itself; each call moves
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from consumer.adapters.fair_share import take_in_turn
@@ -16,7 +17,7 @@ from consumer.adapters.memory_group import MemoryGroup
 from consumer.adapters.memory_log import MemoryLog, Transaction
 from consumer.adapters.merge import RoleMerge
 from consumer.ports import Bounds, RebalanceListener
-from consumer.vocabulary.errors import ConfigurationError, Defect, Fenced, Retryable
+from consumer.vocabulary.errors import ConfigurationError, Defect, Fenced, Retryable, UpswellError
 from consumer.vocabulary.log import OutputRecord, RawRecord, TopicPartition
 from consumer.vocabulary.topics import INPUT_ROLES
 
@@ -87,8 +88,9 @@ class MemorySource:
         return {role: self._log.bounds((role, partition)) for role in self._roles}
 
     def close(self) -> None:
-        """Let the partitions go and leave the group."""
-        self._let_go()
+        """Let the partitions go and leave the group; what can no more be published is the next owner's."""
+        with suppress(UpswellError):
+            self._let_go()
         self.group.leave(self.member)
 
     def kill(self) -> None:
@@ -121,9 +123,9 @@ class MemorySource:
         owned = frozenset(self._reading)
         self._reading.clear()
         # Also after a takeover that failed half way: the listener forgets what it had begun.
+        self._is_assigned = False
         if owned and self._listener is not None:
             self._listener.on_revoked(owned)
-        self._is_assigned = False
 
     def _take_over(self, assignment: frozenset[int]) -> None:
         assert self._listener is not None

@@ -14,9 +14,9 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from consumer.adapters.ownership import is_due, wrong_partition_count
-from consumer.ports import LoadedCustomers, OutboxEntry, PartitionState, PartitionWrite
-from consumer.vocabulary.errors import ConfigurationError, Fenced
+from consumer.adapters.ownership import Standing, standing_of, wrong_partition_count
+from consumer.ports import Due, LoadedCustomers, OutboxEntry, PartitionState, PartitionWrite
+from consumer.vocabulary.errors import ConfigurationError
 
 Value = TypeVar("Value")
 
@@ -59,44 +59,45 @@ class MemoryStore:
         stored.state = replace(stored.state, epoch=self._largest_epoch)
         return stored.state, [stored.outbox[sequence] for sequence in sorted(stored.outbox)]
 
-    def load(
-        self, partition: int, customer_ids: Sequence[str], *, with_open_decisions: Sequence[str]
-    ) -> LoadedCustomers:
+    def load(self, wanted: Mapping[int, Sequence[str]]) -> dict[int, LoadedCustomers]:
         """Return what is stored of the customers, None where there is nothing."""
+        return {
+            partition: self._loaded(partition, customer_ids) for partition, customer_ids in wanted.items()
+        }
+
+    def _loaded(self, partition: int, customer_ids: Sequence[str]) -> LoadedCustomers:
         stored = self.partitions.get(partition)
         if stored is None:
-            return LoadedCustomers([None] * len(customer_ids), [None] * len(with_open_decisions))
+            return LoadedCustomers([None] * len(customer_ids), [None] * len(customer_ids))
         return LoadedCustomers(
-            [stored.records.get(customer_id) for customer_id in customer_ids],
-            [stored.open_decisions.get(customer_id) for customer_id in with_open_decisions],
+            list(map(stored.records.get, customer_ids)), list(map(stored.open_decisions.get, customer_ids))
         )
 
-    def due(self, partition: int, until_ms: int, limit: int) -> list[tuple[str, int]]:
-        """Return the customers with the earliest deadlines up to `until_ms`."""
-        stored = self.partitions.get(partition)
-        if stored is None:
-            return []
-        # In the order of Redis' sorted sets: by deadline, then by the bytes of the id.
-        due = sorted((at, customer_id) for customer_id, at in stored.deadlines.items() if at <= until_ms)
-        return [(customer_id, at) for at, customer_id in due[:limit]]
+    def due(self, until_ms: Mapping[int, int], limit: int) -> dict[int, Due]:
+        """Return the customers with the earliest deadlines up to each partition's time."""
+        return {partition: self._due(partition, time_ms)[:limit] for partition, time_ms in until_ms.items()}
 
-    def write(self, change: PartitionWrite) -> None:
-        """Apply a change if epoch and sequence are the expected ones; a repeated change is applied once."""
+    def _due(self, partition: int, until_ms: int) -> Due:
+        stored = self.partitions.get(partition)
+        deadlines = stored.deadlines if stored is not None else {}
+        # In the order of Redis' sorted sets: by deadline, then by the bytes of the id.
+        due = sorted((at, customer_id) for customer_id, at in deadlines.items() if at <= until_ms)
+        return [(customer_id, at) for at, customer_id in due]
+
+    def write(self, changes: Sequence[PartitionWrite]) -> frozenset[int]:
+        """Apply each change whose epoch and sequence are the expected ones; a repeated one is applied once."""
+        return frozenset(change.expected.partition for change in changes if self._is_fenced(change))
+
+    def _is_fenced(self, change: PartitionWrite) -> bool:
         if self._before_write is not None:
             self._before_write(change)
         stored = self.partitions.get(change.expected.partition)
         if stored is None:
-            raise Fenced(f"partition {change.expected.partition} was never taken over in this store")
-        if not is_due(change, epoch=stored.state.epoch, sequence=stored.state.sequence):
-            return
-        _apply(stored.records, change.records)
-        _apply(stored.open_decisions, change.open_decisions)
-        _apply(stored.deadlines, change.deadlines)
-        for sequence in [sequence for sequence in stored.outbox if sequence <= change.published_sequence]:
-            del stored.outbox[sequence]
-        if change.outbox is not None:
-            stored.outbox[change.after.sequence] = change.outbox
-        stored.state = change.after
+            return True
+        standing = standing_of(change, epoch=stored.state.epoch, sequence=stored.state.sequence)
+        if standing is Standing.DUE:
+            _put(change, stored)
+        return standing is Standing.FENCED
 
     def layouts(self) -> dict[str, str]:
         """Return fingerprint → layout JSON."""
@@ -112,7 +113,7 @@ class MemoryStore:
 
     def read_customer(self, partition: int, customer_id: str) -> LoadedCustomers:
         """Read one customer."""
-        return self.load(partition, [customer_id], with_open_decisions=[customer_id])
+        return self._loaded(partition, [customer_id])
 
     def close(self) -> None:
         """Nothing to let go."""
@@ -124,6 +125,18 @@ class MemoryStore:
     def restore(self, partitions: Mapping[int, StoredPartition]) -> None:
         """Put an earlier state back, as a failover to a lagging replica does; `{}` loses everything."""
         self.partitions = deepcopy(dict(partitions))
+
+
+def _put(change: PartitionWrite, stored: StoredPartition) -> None:
+    """Apply a change to what is stored of its partition."""
+    _apply(stored.records, change.records)
+    _apply(stored.open_decisions, change.open_decisions)
+    _apply(stored.deadlines, change.deadlines)
+    for sequence in [sequence for sequence in stored.outbox if sequence <= change.published_sequence]:
+        del stored.outbox[sequence]
+    if change.outbox is not None:
+        stored.outbox[change.after.sequence] = change.outbox
+    stored.state = change.after
 
 
 def _apply(values: MutableMapping[str, Value], changes: Mapping[str, Value | None]) -> None:

@@ -5,28 +5,29 @@ Rules of this file: pure; a store reads what it holds, this decides.
 
 from __future__ import annotations
 
+from enum import Enum
+
 from consumer.ports import PartitionWrite
-from consumer.vocabulary.errors import Fenced
 
 
-def is_due(change: PartitionWrite, *, epoch: int, sequence: int) -> bool:
-    """Return whether a change still has to be applied to a partition at this epoch and sequence.
+class Standing(Enum):
+    """How a change relates to what the store holds of its partition."""
 
-    False means that the same change was applied before: its answer got lost and the owner, the only
-    one who can write under its epoch, tries again.
+    DUE = "due"
+    APPLIED = "applied"
+    """The same change was applied before: its answer got lost and the owner, the only one who can write
+    under its epoch, tries again."""
+    FENCED = "fenced"
+    """Another owner has the partition, or has moved it on."""
 
-    Raises
-    ------
-    Fenced : another owner has the partition, or has moved it on
-    """
+
+def standing_of(change: PartitionWrite, *, epoch: int, sequence: int) -> Standing:
+    """Return what is to be done with a change to a partition at this epoch and sequence."""
     if (epoch, sequence) == (change.expected.epoch, change.expected.sequence):
-        return True
+        return Standing.DUE
     if (epoch, sequence) == (change.after.epoch, change.after.sequence):
-        return False
-    raise Fenced(
-        f"partition {change.expected.partition}: the store is at epoch {epoch}, sequence {sequence}, but "
-        f"epoch {change.expected.epoch}, sequence {change.expected.sequence} was expected: it has another owner"
-    )
+        return Standing.APPLIED
+    return Standing.FENCED
 
 
 def wrong_partition_count(partition: int, stored: int, given: int) -> str:

@@ -12,8 +12,9 @@ what a person has to mend (password, rights, address) is `ConfigurationError`; t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import islice
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
@@ -88,11 +89,22 @@ class Conversation:
 
     def __init__(self, connection: AbstractConnection) -> None:
         self._connection = connection
+        self._open = 0
 
     def say(self, commands: Sequence[bytes]) -> list[Reply]:
         """Send packed commands in one go; return their replies in order."""
+        self.send(commands)
+        return self.replies()
+
+    def send(self, commands: Sequence[bytes]) -> None:
+        """Send packed commands in one go, without waiting for what Redis says."""
         self._connection.send_packed_command([b"".join(commands)])
-        return [self._connection.read_response() for _ in commands]
+        self._open += len(commands)
+
+    def replies(self) -> list[Reply]:
+        """Return the replies to everything that was sent, in order."""
+        count, self._open = self._open, 0
+        return [self._connection.read_response() for _ in range(count)]
 
 
 class RedisNodes:
@@ -188,6 +200,30 @@ class RedisNodes:
             if not is_clean:
                 connection.disconnect()
             pool.release(connection)
+
+    def at_once(self, commands: Mapping[bytes, Sequence[bytes]]) -> dict[bytes, list[Reply]]:
+        """Send commands to the nodes of their keys, then read: the nodes work side by side.
+
+        Parameters
+        ----------
+        commands : key → packed commands for the node that holds it
+
+        Returns
+        -------
+        key → replies
+        """
+        keys_of: dict[Redis, list[bytes]] = {}
+        for key in commands:
+            keys_of.setdefault(self.node_of(key), []).append(key)
+        replies: dict[bytes, list[Reply]] = {}
+        with ExitStack() as stack:
+            talks = [(stack.enter_context(self.conversation(node)), keys) for node, keys in keys_of.items()]
+            for talk, keys in talks:
+                talk.send([command for key in keys for command in commands[key]])
+            for talk, keys in talks:
+                answers = iter(talk.replies())
+                replies |= {key: list(islice(answers, len(commands[key]))) for key in keys}
+        return replies
 
     def close(self) -> None:
         """Close all connections."""

@@ -10,9 +10,9 @@ where Redis applies and replicates them in order. For namespace `nbo.` and parti
     {nbo.17}:out               hash: sequence → outbox entry (MessagePack)
     {nbo.}:layouts             hash: fingerprint → layout JSON
 
-A write is WATCH pos, read epoch and sequence, check them, MULTI, MSET …, EXEC: two round trips, and EXEC
-does nothing when another owner has touched `pos` in between. A script would do it in one, but runs
-slower than MSET by more than the round trip costs.
+A write is WATCH pos, read epoch and sequence, check them, MULTI, MSET …, EXEC: two round trips for all
+partitions of a batch together, and EXEC does nothing when another owner has touched `pos` in between. A
+script would do it in one, but runs slower than MSET by more than the round trip costs.
 
 Rules of this file: a record is bytes; only `pos` and the outbox are looked into.
 """
@@ -21,20 +21,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import compress
 from secrets import randbelow
 from typing import Any, Final
 
 import msgspec
 
-from consumer.adapters.ownership import is_due, wrong_partition_count
+from consumer.adapters.ownership import Standing, standing_of, wrong_partition_count
 from consumer.adapters.redis_expiry import ExpirySweep
 from consumer.adapters.redis_nodes import RedisNodes, Reply
 from consumer.adapters.resp import interleaved, packed
-from consumer.ports import LoadedCustomers, OutboxEntry, PartitionState, PartitionWrite
-from consumer.vocabulary.errors import ConfigurationError, Defect, Fenced
+from consumer.ports import Due, LoadedCustomers, OutboxEntry, PartitionState, PartitionWrite
+from consumer.vocabulary.errors import ConfigurationError, Defect
 
 _MULTI: Final = packed([b"MULTI"])
 _EXEC: Final = packed([b"EXEC"])
+_UNWATCH: Final = packed([b"UNWATCH"])
 _CHECKED: Final = (b"epoch", b"sequence")
 _EPOCH_STEP_MAX: Final = 2**31
 """Epochs grow by a random step: after Redis has lost writes, the next epoch in turn could be one that a former
@@ -113,26 +117,29 @@ class RedisStore:
 
     # ------------------------------------------------------------ reading
 
-    def load(
-        self, partition: int, customer_ids: Sequence[str], *, with_open_decisions: Sequence[str]
-    ) -> LoadedCustomers:
-        """Fetch records and open decisions with one MGET."""
-        keys = _Keys(self._namespace, partition)
-        words = [b"MGET", *keys.records(customer_ids), *keys.open_decisions(with_open_decisions)]
-        if len(words) == 1:
-            return LoadedCustomers([], [])
-        (values,) = self._exchange(keys, [packed(words)])
-        return LoadedCustomers(values[: len(customer_ids)], values[len(customer_ids) :])
+    def load(self, wanted: Mapping[int, Sequence[str]]) -> dict[int, LoadedCustomers]:
+        """Fetch records and open decisions with one MGET a partition, all of them at once."""
+        questions = {partition: ids for partition, ids in wanted.items() if ids}
+        loaded = {partition: LoadedCustomers([], []) for partition in wanted.keys() - questions.keys()}
+        commands = {p: _mget(_Keys(self._namespace, p), ids) for p, ids in questions.items()}
+        for partition, values in self._at_once(commands).items():
+            half = len(questions[partition])
+            loaded[partition] = LoadedCustomers(values[:half], values[half:])
+        return loaded
 
-    def due(self, partition: int, until_ms: int, limit: int) -> list[tuple[str, int]]:
-        """Return the customers with the earliest deadlines up to `until_ms`."""
-        keys = _Keys(self._namespace, partition)
-        words = [b"ZRANGEBYSCORE", keys.due, b"-inf", b"%d" % until_ms, b"WITHSCORES", b"LIMIT", b"0"]
-        (reply,) = self._exchange(keys, [packed([*words, b"%d" % limit])])
-        return [
-            (customer_id.decode(), int(score))
-            for customer_id, score in zip(reply[::2], reply[1::2], strict=True)
-        ]
+    def due(self, until_ms: Mapping[int, int], limit: int) -> dict[int, Due]:
+        """Return the customers with the earliest deadlines up to each partition's time."""
+        commands = {}
+        for partition, time_ms in until_ms.items():
+            key = _Keys(self._namespace, partition).due
+            words = [b"ZRANGEBYSCORE", key, b"-inf", b"%d" % time_ms, b"WITHSCORES", b"LIMIT", b"0"]
+            commands[partition] = packed([*words, b"%d" % limit])
+        return {
+            partition: [
+                (name.decode(), int(score)) for name, score in zip(reply[::2], reply[1::2], strict=True)
+            ]
+            for partition, reply in self._at_once(commands).items()
+        }
 
     def partition_count(self) -> int | None:
         """Return the number of partitions that the state was written with, None before it was ever owned."""
@@ -142,26 +149,47 @@ class RedisStore:
 
     def read_customer(self, partition: int, customer_id: str) -> LoadedCustomers:
         """Read one customer without owning its partition."""
-        return self.load(partition, [customer_id], with_open_decisions=[customer_id])
+        return self.load({partition: [customer_id]})[partition]
 
     # ------------------------------------------------------------ writing
 
-    def write(self, change: PartitionWrite) -> None:
-        """Apply a change if epoch and sequence are the expected ones; a repeated change is applied once."""
-        keys = _Keys(self._namespace, change.expected.partition)
-        existing = self._outbox_sequences.setdefault(change.expected.partition, [])
-        dropped = [sequence for sequence in existing if sequence <= change.published_sequence]
-        with self._nodes.conversation(self._nodes.node_of(keys.pos)) as talk:
-            _, held = talk.say([packed([b"WATCH", keys.pos]), packed([b"HMGET", keys.pos, *_CHECKED])])
-            epoch, sequence = (int(number or 0) for number in held)
-            is_applied = not is_due(change, epoch=epoch, sequence=sequence)
-            commands = [] if is_applied else _commands(keys, change, dropped)
-            replies = talk.say([_MULTI, *commands, _EXEC])[-1]
-        _check_applied(change, replies)
-        new = [] if change.outbox is None else [change.after.sequence]
-        kept = [sequence for sequence in existing if sequence > change.published_sequence]
-        self._outbox_sequences[change.expected.partition] = kept + new
+    def write(self, changes: Sequence[PartitionWrite]) -> frozenset[int]:
+        """Apply each change whose epoch and sequence are the expected ones; a repeated one is applied once."""
+        with ExitStack() as stack:
+            writes = [_Write(change, _Keys(self._namespace, change.expected.partition)) for change in changes]
+            # A connection a partition: EXEC ends every WATCH of its connection.
+            talks = [
+                (write, stack.enter_context(self._nodes.conversation(self._nodes.node_of(write.keys.pos))))
+                for write in writes
+            ]
+            for write, talk in talks:
+                talk.send([packed([b"WATCH", write.keys.pos]), packed([b"HMGET", write.keys.pos, *_CHECKED])])
+            for write, talk in talks:
+                standing = write.standing(talk.replies()[-1])
+                talk.send(self._said(write.change, write.keys) if standing is Standing.DUE else [_UNWATCH])
+            is_applied = [write.is_applied(talk.replies()[-1]) for write, talk in talks]
         self._expiry.step_now_and_then()
+        for write in compress(writes, is_applied):
+            self._note_outbox(write.change)
+        return frozenset(
+            write.change.expected.partition
+            for write, applied in zip(writes, is_applied, strict=True)
+            if not applied
+        )
+
+    def _said(self, change: PartitionWrite, keys: _Keys) -> list[bytes]:
+        """Return the transaction that applies a change."""
+        existing = self._outbox_sequences.get(change.expected.partition, [])
+        dropped = [sequence for sequence in existing if sequence <= change.published_sequence]
+        return [_MULTI, *_commands(keys, change, dropped), _EXEC]
+
+    def _note_outbox(self, change: PartitionWrite) -> None:
+        existing = self._outbox_sequences.get(change.expected.partition, [])
+        kept = [
+            sequence for sequence in existing if change.published_sequence < sequence < change.after.sequence
+        ]
+        new = [] if change.outbox is None else [change.after.sequence]
+        self._outbox_sequences[change.expected.partition] = kept + new
 
     # ------------------------------------------------------------ layouts
 
@@ -183,8 +211,13 @@ class RedisStore:
         return self._exchange_at(keys.pos, commands)
 
     def _exchange_at(self, key: bytes, commands: Sequence[bytes]) -> list[Reply]:
-        with self._nodes.conversation(self._nodes.node_of(key)) as talk:
-            return talk.say(commands)
+        return self._nodes.at_once({key: commands})[key]
+
+    def _at_once(self, commands: Mapping[int, bytes]) -> dict[int, Reply]:
+        """Exchange one command for one reply a partition."""
+        key_of = {partition: _Keys(self._namespace, partition).pos for partition in commands}
+        replies = self._nodes.at_once({key_of[p]: [command] for p, command in commands.items()})
+        return {partition: replies[key][0] for partition, key in key_of.items()}
 
 
 class _Keys:
@@ -212,13 +245,40 @@ class _Keys:
         return [self._open + customer_id.encode() for customer_id in customer_ids]
 
 
-def _check_applied(change: PartitionWrite, replies: list[Reply] | None) -> None:
-    """Raise when EXEC did nothing, or not all."""
-    if replies is None:
-        raise Fenced(f"partition {change.expected.partition} was taken over during the write")
-    faults = [str(reply) for reply in replies if isinstance(reply, Exception)]
-    if faults:
-        raise Defect(f"partition {change.expected.partition}: Redis applied a write in part: {faults[0]}")
+@dataclass(slots=True)
+class _Write:
+    """One partition's change on its way."""
+
+    change: PartitionWrite
+    keys: _Keys
+    known: Standing | None = None
+
+    def standing(self, held: Sequence[bytes | None]) -> Standing:
+        """Compare with the epoch and sequence that Redis holds."""
+        epoch, sequence = (int(number or 0) for number in held)
+        self.known = standing_of(self.change, epoch=epoch, sequence=sequence)
+        return self.known
+
+    def is_applied(self, replies: Reply) -> bool:
+        """Return whether Redis holds the change now, given what EXEC (or UNWATCH) answered.
+
+        Raises
+        ------
+        Defect : EXEC did a part of it
+        """
+        if self.known is not Standing.DUE:
+            return self.known is Standing.APPLIED
+        # None: the partition was taken over after WATCH.
+        faults = [str(reply) for reply in replies or () if isinstance(reply, Exception)]
+        if faults:
+            raise Defect(
+                f"partition {self.change.expected.partition}: Redis applied a write in part: {faults[0]}"
+            )
+        return replies is not None
+
+
+def _mget(keys: _Keys, customer_ids: Sequence[str]) -> bytes:
+    return packed([b"MGET", *keys.records(customer_ids), *keys.open_decisions(customer_ids)])
 
 
 def _commands(keys: _Keys, change: PartitionWrite, dropped: Sequence[int]) -> list[bytes]:

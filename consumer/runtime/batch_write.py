@@ -13,7 +13,7 @@ be known whether readers have seen it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from consumer.decoded import DecodedBatch
@@ -30,13 +30,6 @@ class Owned(Protocol):
     state: PartitionState
     published_sequence: int
     suppressed_until: Mapping[str, int]
-
-
-@dataclass(slots=True)
-class BatchWrites:
-    """The changes of one batch, partition by partition; fenced partitions are taken out."""
-
-    changes: dict[int, PartitionWrite]
 
 
 def parts_at_published(records: Sequence[RawRecord], owned: Mapping[int, Owned]) -> list[Sequence[RawRecord]]:
@@ -63,7 +56,9 @@ def is_rebuilt(positions: Mapping[str, int], owned: Owned) -> bool:
     return all(positions.get(role, 0) >= until for role, until in owned.suppressed_until.items())
 
 
-def writes_of(decoded: DecodedBatch, result: BatchResult, owned: Mapping[int, Owned]) -> BatchWrites:
+def writes_of(
+    decoded: DecodedBatch, result: BatchResult, owned: Mapping[int, Owned]
+) -> dict[int, PartitionWrite]:
     """Return the write of every partition that the batch touched."""
     rows_of: dict[int, list[int]] = {partition: [] for partition in result.progress}
     for row, partition in enumerate(result.customer_partition):
@@ -83,7 +78,7 @@ def writes_of(decoded: DecodedBatch, result: BatchResult, owned: Mapping[int, Ow
             outbox=OutboxEntry(after.sequence, tuple(outputs[partition]), after.positions),
             published_sequence=before.published_sequence,
         )
-    return BatchWrites(changes)
+    return changes
 
 
 def _positions_by_partition(decoded: DecodedBatch) -> dict[int, dict[str, int]]:

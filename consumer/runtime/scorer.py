@@ -17,11 +17,13 @@ import numpy as np
 
 from consumer.decoded import DecodedBatch
 from consumer.pipeline.batch import BatchResult, LoadedBatch, PartitionProgress
-from consumer.pipeline.stream_time import end_of_batch_ms
 from consumer.ports import (
     Clock,
     DecisionLog,
+    Lane,
+    OutputRecord,
     PartitionState,
+    PartitionWrite,
     RawRecord,
     Sink,
     Source,
@@ -30,8 +32,8 @@ from consumer.ports import (
     TopicPartition,
 )
 from consumer.runtime.backoff import Backoff
+from consumer.runtime.batch_load import load_batch
 from consumer.runtime.batch_write import (
-    BatchWrites,
     committed_after,
     is_rebuilt,
     parts_at_published,
@@ -45,6 +47,7 @@ from consumer.runtime.dead_letter_limit import (
     with_runs,
     with_stored_runs,
 )
+from consumer.runtime.publication import Publication, Publisher
 from consumer.runtime.serving_models import ServingModels
 from consumer.runtime.takeover import plan_takeover
 from consumer.scoring.compiled import CompiledModels
@@ -91,6 +94,7 @@ class ScorerLimits:
 class ScorerPorts:
     """The world, as the composition root hands it in.
 
+    lane : where a batch is published while the next one is worked on
     decisions : read back where the store has lost writes; None makes those decisions again, unpublished
     """
 
@@ -99,6 +103,7 @@ class ScorerPorts:
     store: StateStore
     clock: Clock
     telemetry: Telemetry
+    lane: Lane
     decisions: DecisionLog | None = None
 
 
@@ -131,6 +136,12 @@ class Scorer:
     fenced: set[int] = field(default_factory=set)
     take_backs: int = 0
     dead_letters: DeadLetterTally = field(default_factory=lambda: DeadLetterTally({}))
+    publisher: Publisher = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.publisher = Publisher(
+            self.ports.sink, self.ports.lane, lambda action: self._retrying(action, "publish")
+        )
 
     def run(self, is_stopping: Callable[[], bool]) -> None:
         """Work until `is_stopping`; the batch in hand is always finished.
@@ -146,17 +157,22 @@ class Scorer:
             while not is_stopping():
                 self.step()
                 self.ports.telemetry.moved(is_ready=bool(self.owned))
+            self._finish_publication()
         finally:
+            # Waits for what is under way: it asks the source and uses the sink.
+            self.ports.lane.close()
             self.ports.source.close()
             self.ports.sink.close()
 
     def step(self) -> int:
-        """Do one batch; return how many records it took in."""
+        """Do one batch; return how many records it took in. Its outputs may still be under way afterwards."""
         records = self._retrying(
             lambda: self.ports.source.poll(self.limits.batch_records, self.limits.poll_timeout_s), "poll"
         )
         for part in parts_at_published(self._taken_back(records), self.owned):
             self._batch(part)
+        if not records:
+            self._finish_publication()
         return len(records)
 
     def _batch(self, records: Sequence[RawRecord]) -> None:
@@ -174,15 +190,19 @@ class Scorer:
 
     def on_assigned(self, partitions: frozenset[int]) -> None:
         """Take partitions over: raise the epoch, publish what the former owner could not, seek."""
+        self._finish_publication()
         for partition in sorted(partitions):
             self._retrying(lambda p=partition: self._take_over(p), "take_over")  # type: ignore[misc]
         self._read_back(partitions)
 
     def on_revoked(self, partitions: frozenset[int]) -> None:
-        """Let partitions go; nothing of them is in hand between two batches."""
-        for partition in partitions:
-            self.owned.pop(partition, None)
-            self.fenced.discard(partition)
+        """Let partitions go; what was written of them is published first, while they are still ours."""
+        try:
+            self._finish_publication()
+        finally:
+            for partition in partitions:
+                self.owned.pop(partition, None)
+                self.fenced.discard(partition)
 
     def _take_over(self, partition: int) -> None:
         source, store = self.ports.source, self.ports.store
@@ -244,88 +264,64 @@ class Scorer:
         )
 
     def _load(self, decoded: DecodedBatch) -> LoadedBatch:
-        """Fetch the batch's customers, and those whose decisions expire as the stream's clock moves on."""
         progress = {
             partition: self._progress(partition) for partition in sorted({p for _, p in decoded.positions})
         }
-        until_ms = end_of_batch_ms(decoded, progress)
-        ids, partitions = list(decoded.customer_ids), list(decoded.customer_partition.tolist())
-        known = set(zip(partitions, ids, strict=True))
-        for partition, time_ms in until_ms.items():
-            for customer_id, _ in self._due(partition, time_ms):
-                if (partition, customer_id) not in known:
-                    ids.append(customer_id)
-                    partitions.append(partition)
-        return self._fetch(decoded, ids, partitions, progress=progress)
+        past = {p: found for p in progress if (found := self.owned[p].past) is not None}
+        return self._retrying(
+            lambda: load_batch(
+                self.ports.store,
+                decoded,
+                progress=progress,
+                past=past,
+                due_customers=self.limits.due_customers,
+            ),
+            "load",
+        )
 
     def _progress(self, partition: int) -> PartitionProgress:
         """The partition's own clock and quotas, and its runs of bad records, this batch's included."""
         state = self.owned[partition].state
         return PartitionProgress(state.stream_time_ms, with_runs(state.extra, self.dead_letters, partition))
 
-    def _due(self, partition: int, until_ms: int) -> list[tuple[str, int]]:
-        """Return all that is due: what is closed by a position must not depend on how the way there was cut."""
-        limit = self.limits.due_customers
-        while True:
-            due = self._retrying(lambda n=limit: self.ports.store.due(partition, until_ms, n), "load")  # type: ignore[misc]
-            if len(due) < limit:
-                return due
-            limit *= 2
-
-    def _fetch(
-        self,
-        decoded: DecodedBatch,
-        ids: Sequence[str],
-        partitions: Sequence[int],
-        *,
-        progress: Mapping[int, PartitionProgress],
-    ) -> LoadedBatch:
-        records: list[bytes | None] = [None] * len(ids)
-        open_decisions: list[bytes | None] = [None] * len(ids)
-        rows_of: dict[int, list[int]] = {partition: [] for partition in progress}
-        for row, partition in enumerate(partitions):
-            rows_of[partition].append(row)
-        for partition, rows in rows_of.items():
-            names = [ids[row] for row in rows]
-            values = self._retrying(
-                lambda p=partition, n=names: self.ports.store.load(p, n, with_open_decisions=n),  # type: ignore[misc]
-                "load",
-            )
-            for row, record, decisions in zip(rows, values.records, values.open_decisions, strict=True):
-                records[row], open_decisions[row] = record, decisions
-        past = {p: found for p in progress if (found := self.owned[p].past) is not None}
-        return LoadedBatch(decoded, tuple(ids), tuple(partitions), records, open_decisions, progress, past)
-
-    def _write(self, decoded: DecodedBatch, result: BatchResult) -> BatchWrites:
+    def _write(self, decoded: DecodedBatch, result: BatchResult) -> dict[int, PartitionWrite]:
         """Write each partition; a partition that was taken from us is dropped with its outputs."""
-        writes = writes_of(decoded, result, self.owned)
-        for partition, change in list(writes.changes.items()):
-            try:
-                self._retrying(lambda c=change: self.ports.store.write(c), "write")  # type: ignore[misc]
-            except Fenced:
-                self.ports.telemetry.count("fenced_total")
-                self.fenced.add(partition)
-                del writes.changes[partition]
-        return writes
+        changes = writes_of(decoded, result, self.owned)
+        fenced = self._retrying(lambda: self.ports.store.write(list(changes.values())), "write")
+        if fenced:
+            self.ports.telemetry.count("fenced_total", len(fenced))
+            self.fenced |= fenced
+        self.take_backs = self.take_backs if self.fenced else 0
+        return {partition: change for partition, change in changes.items() if partition not in fenced}
 
-    def _publish(self, writes: BatchWrites) -> None:
-        outputs = [
-            output
-            for change in writes.changes.values()
-            if change.outbox is not None
-            for output in change.outbox.outputs
-        ]
+    def _publish(self, changes: Mapping[int, PartitionWrite]) -> None:
+        """Hand the batch to the publisher, after the one before is visible."""
+        self._finish_publication()
+        outputs: list[OutputRecord] = []
         positions: dict[TopicPartition, int] = {}
-        for partition, change in writes.changes.items():
-            positions |= _places(partition, committed_after(change.after.positions, self.owned[partition]))
-        if outputs or any(is_rebuilt(c.after.positions, self.owned[p]) for p, c in writes.changes.items()):
-            self._retrying(lambda: self.ports.sink.publish(outputs, positions), "publish")
-        for partition, change in writes.changes.items():
+        has_caught_up = False
+        for partition, change in changes.items():
             owned = self.owned[partition]
-            owned.state, owned.published_sequence = change.after, change.after.sequence
-            if owned.suppressed_until and is_rebuilt(change.after.positions, owned):
+            outputs += change.outbox.outputs if change.outbox is not None else ()
+            positions |= _places(partition, committed_after(change.after.positions, owned))
+            owned.state = change.after
+            if is_rebuilt(change.after.positions, owned):
+                has_caught_up = True
                 owned.suppressed_until, owned.past = {}, None
-        self.take_backs = 0 if writes.changes and not self.fenced else self.take_backs
+        sequences = {partition: change.after.sequence for partition, change in changes.items()}
+        if outputs or has_caught_up:
+            self.publisher.start(Publication(outputs, positions, sequences))
+        else:
+            self._note_published(sequences)
+
+    def _finish_publication(self) -> None:
+        self._note_published(self.publisher.finish())
+
+    def _note_published(self, sequences: Mapping[int, int]) -> None:
+        """The next write drops these from the outbox."""
+        for partition, sequence in sequences.items():
+            if partition in self.owned:
+                self.owned[partition].published_sequence = sequence
 
     def _tell(self, n_records: int, result: BatchResult, started_s: float) -> None:
         telemetry = self.ports.telemetry

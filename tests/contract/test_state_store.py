@@ -9,8 +9,8 @@ import pytest
 
 from consumer.adapters.memory_store import MemoryStore
 from consumer.adapters.redis_store import RedisStore
-from consumer.ports import OutboxEntry, PartitionState, PartitionWrite, StateStore
-from consumer.vocabulary.errors import ConfigurationError, Fenced
+from consumer.ports import LoadedCustomers, OutboxEntry, PartitionState, PartitionWrite, StateStore
+from consumer.vocabulary.errors import ConfigurationError
 from consumer.vocabulary.log import OutputRecord
 
 N_PARTITIONS = 12
@@ -97,51 +97,54 @@ def test_each_takeover_raises_the_epoch(store: StateStore) -> None:
 
 def test_what_was_written_is_read_back_in_the_order_asked_for(store: StateStore) -> None:
     records = {"c-1": b"\x00\xff one", "c-2": b"", "c-3": b"three"}
-    store.write(change_of(taken(store), records=records, open_decisions={"c-2": b"pending"}))
-    loaded = store.load(3, ["c-3", "nobody", "c-1", "c-2"], with_open_decisions=["c-1", "c-2"])
+    store.write([change_of(taken(store), records=records, open_decisions={"c-2": b"pending"})])
+    loaded = store.load({3: ["c-3", "nobody", "c-1", "c-2"]})[3]
     assert list(loaded.records) == [b"three", None, b"\x00\xff one", b""]
-    assert list(loaded.open_decisions) == [None, b"pending"]
+    assert list(loaded.open_decisions) == [None, None, None, b"pending"]
 
 
 def test_loading_nothing_gives_nothing(store: StateStore) -> None:
-    loaded = store.load(3, [], with_open_decisions=[])
+    loaded = store.load({3: []})[3]
     assert (list(loaded.records), list(loaded.open_decisions)) == ([], [])
 
 
 def test_partitions_do_not_see_one_another(store: StateStore) -> None:
-    store.write(change_of(taken(store, 3), records={"c-1": b"three"}))
-    store.write(change_of(taken(store, 4), records={"c-1": b"four"}))
-    assert store.load(3, ["c-1"], with_open_decisions=[]).records == [b"three"]
+    store.write([change_of(taken(store, 3), records={"c-1": b"three"})])
+    store.write([change_of(taken(store, 4), records={"c-1": b"four"})])
+    assert store.load({3: ["c-1"], 4: ["c-1"]}) == {
+        3: LoadedCustomers([b"three"], [None]),
+        4: LoadedCustomers([b"four"], [None]),
+    }
     assert store.read_customer(4, "c-1").records == [b"four"]
 
 
 def test_none_deletes_records_decisions_and_deadlines(store: StateStore) -> None:
     state = taken(store)
     first = change_of(state, records={"c-1": b"r"}, open_decisions={"c-1": b"o"}, deadlines={"c-1": 5})
-    store.write(first)
+    store.write([first])
     gone = {"c-1": None, "never-there": None}
-    store.write(change_of(first.after, records=gone, open_decisions=gone, deadlines=gone))
+    store.write([change_of(first.after, records=gone, open_decisions=gone, deadlines=gone)])
     loaded = store.read_customer(3, "c-1")
     assert (list(loaded.records), list(loaded.open_decisions)) == ([None], [None])
-    assert store.due(3, 10, 10) == []
+    assert store.due({3: 10}, 10)[3] == []
 
 
 def test_deadlines_come_earliest_first_up_to_the_time_and_the_limit(store: StateStore) -> None:
     late_ms = 32_000_000_000_001
     deadlines = {"c-1": 30, "c-2": 10, "c-3": 20, "c-4": late_ms, "c-0": 20}
-    store.write(change_of(taken(store), deadlines=deadlines))
-    assert store.due(3, 9, 10) == []
-    assert store.due(3, 30, 10) == [("c-2", 10), ("c-0", 20), ("c-3", 20), ("c-1", 30)]
-    assert store.due(3, 30, 2) == [("c-2", 10), ("c-0", 20)]
-    assert store.due(3, late_ms, 10)[-1] == ("c-4", late_ms)
-    assert store.due(4, 30, 10) == []
+    store.write([change_of(taken(store), deadlines=deadlines)])
+    assert store.due({3: 9}, 10)[3] == []
+    assert store.due({3: 30}, 10)[3] == [("c-2", 10), ("c-0", 20), ("c-3", 20), ("c-1", 30)]
+    assert store.due({3: 30}, 2)[3] == [("c-2", 10), ("c-0", 20)]
+    assert store.due({3: late_ms}, 10)[3][-1] == ("c-4", late_ms)
+    assert store.due({4: 30}, 10)[4] == []
 
 
 def test_a_moved_deadline_replaces_the_old_one(store: StateStore) -> None:
     first = change_of(taken(store), deadlines={"c-1": 10})
-    store.write(first)
-    store.write(change_of(first.after, deadlines={"c-1": 99}))
-    assert store.due(3, 100, 10) == [("c-1", 99)]
+    store.write([first])
+    store.write([change_of(first.after, deadlines={"c-1": 99})])
+    assert store.due({3: 100}, 10)[3] == [("c-1", 99)]
 
 
 def test_the_next_owner_gets_position_clock_and_quotas(store: StateStore) -> None:
@@ -153,7 +156,7 @@ def test_the_next_owner_gets_position_clock_and_quotas(store: StateStore) -> Non
         stream_time_ms=77,
         extra={"o-1": 2.5},
     )
-    store.write(change_of(state, after=after))
+    store.write([change_of(state, after=after)])
     assert replace(taken(store), epoch=after.epoch) == after
 
 
@@ -164,7 +167,7 @@ def test_the_outbox_is_handed_to_the_next_owner_as_stored_and_in_order(store: St
         sequence = state.sequence + 1
         entries.append(OutboxEntry(sequence, (OFFER,) * (sequence % 3), {"transactions": sequence * 10}))
         change = change_of(state, outbox=entries[-1])
-        store.write(change)
+        store.write([change])
         state = change.after
     _, outbox = store.take_over(3, n_partitions=N_PARTITIONS)
     assert outbox == entries
@@ -174,12 +177,12 @@ def test_published_outbox_entries_are_dropped_by_the_next_write(open_store: Open
     store = open_store()
     first = change_of(taken(store), outbox=OutboxEntry(1, (OFFER,), {}))
     second = change_of(first.after, outbox=OutboxEntry(2, (OFFER,), {}), published_sequence=0)
-    store.write(first)
-    store.write(second)
+    store.write([first])
+    store.write([second])
     other = open_store()
     state, outbox = other.take_over(3, n_partitions=N_PARTITIONS)
     assert [entry.sequence for entry in outbox] == [1, 2]
-    other.write(change_of(state, outbox=OutboxEntry(3, (), {}), published_sequence=1))
+    other.write([change_of(state, outbox=OutboxEntry(3, (), {}), published_sequence=1)])
     assert [entry.sequence for entry in store.take_over(3, n_partitions=N_PARTITIONS)[1]] == [2, 3]
 
 
@@ -187,13 +190,11 @@ def test_a_former_owner_writes_nothing(open_store: OpenStore) -> None:
     former, present = open_store(), open_store()
     stale = change_of(taken(former), records={"c-1": b"zombie"}, deadlines={"c-1": 1})
     state = taken(present)
-    with pytest.raises(Fenced):
-        former.write(stale)
+    assert former.write([stale]) == {3}
     assert present.read_customer(3, "c-1").records == [None]
-    assert present.due(3, 10, 10) == []
-    present.write(change_of(state, records={"c-1": b"owner"}))
-    with pytest.raises(Fenced):
-        former.write(stale)
+    assert present.due({3: 10}, 10)[3] == []
+    present.write([change_of(state, records={"c-1": b"owner"})])
+    assert former.write([stale]) == {3}
     assert present.read_customer(3, "c-1").records == [b"owner"]
 
 
@@ -201,30 +202,28 @@ def test_a_fenced_owner_may_take_the_partition_over_again(open_store: OpenStore)
     former, present = open_store(), open_store()
     stale = change_of(taken(former))
     state = taken(present)
-    with pytest.raises(Fenced):
-        former.write(stale)
-    present.write(change_of(state, records={"c-1": b"owner"}))
+    assert former.write([stale]) == {3}
+    present.write([change_of(state, records={"c-1": b"owner"})])
     again = taken(former)
     assert again.sequence == 1
-    former.write(change_of(again, records={"c-1": b"owner again"}))
+    former.write([change_of(again, records={"c-1": b"owner again"})])
     assert present.read_customer(3, "c-1").records == [b"owner again"]
 
 
 def test_a_write_from_another_position_is_refused(store: StateStore) -> None:
     state = taken(store)
-    store.write(change_of(state, records={"c-1": b"first"}))
-    with pytest.raises(Fenced):
-        store.write(change_of(replace(state, sequence=7), records={"c-1": b"from elsewhere"}))
+    store.write([change_of(state, records={"c-1": b"first"})])
+    assert store.write([change_of(replace(state, sequence=7), records={"c-1": b"from elsewhere"})]) == {3}
     assert store.read_customer(3, "c-1").records == [b"first"]
 
 
 def test_a_write_whose_answer_was_lost_is_applied_once(store: StateStore) -> None:
     entry = OutboxEntry(1, (OFFER,), {"transactions": 1})
     change = change_of(taken(store), records={"c-1": b"once"}, outbox=entry)
-    store.write(change)
-    store.write(change)
+    store.write([change])
+    store.write([change])
     after = change_of(change.after, published_sequence=1)
-    store.write(after)
+    store.write([after])
     assert store.take_over(3, n_partitions=N_PARTITIONS)[1] == []
 
 
@@ -239,3 +238,19 @@ def test_layouts_are_remembered(open_store: OpenStore) -> None:
     open_store().remember_layout("00ff", '{"a": 1}')
     open_store().remember_layout("11ee", '{"b": "ä"}')
     assert open_store().layouts() == {"00ff": '{"a": 1}', "11ee": '{"b": "ä"}'}
+
+
+def test_changes_of_many_partitions_are_applied_each_by_itself(open_store: OpenStore) -> None:
+    store, other = open_store(), open_store()
+    states = {partition: taken(store, partition) for partition in range(N_PARTITIONS)}
+    lost = {2, 7}
+    for partition in lost:
+        taken(other, partition)
+    changes = [change_of(state, records={"c-1": b"%d" % partition}) for partition, state in states.items()]
+    assert store.write(changes) == lost
+    loaded = store.load({partition: ["c-1"] for partition in states})
+    expected = {p: [None] if p in lost else [b"%d" % p] for p in states}
+    assert {partition: list(found.records) for partition, found in loaded.items()} == expected
+    after = [change_of(change.after, deadlines={"c-1": 5}) for change in changes]
+    assert store.write([after[0], after[7]]) == {7}, "a connection that saw a fence serves the next write"
+    assert store.due(dict.fromkeys(states, 9), 10) == {p: [("c-1", 5)] if p == 0 else [] for p in states}

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +11,10 @@ import pytest
 from redis import Redis
 
 from consumer.adapters.redis_expiry import RECORD_LIFE_S, ExpirySweep
-from consumer.adapters.redis_nodes import RedisNodes
+from consumer.adapters.redis_nodes import Conversation, RedisNodes
 from consumer.adapters.redis_store import RedisStore
 from consumer.ports import OutboxEntry, PartitionState, PartitionWrite
-from consumer.vocabulary.errors import ConfigurationError, Defect, Fenced, Retryable
+from consumer.vocabulary.errors import ConfigurationError, Defect, Retryable
 from upswell.embedded.free_ports import free_port
 from upswell.embedded.redis import RedisServer, real_redis
 from upswell.embedded.redis_cluster import RedisCluster
@@ -53,36 +52,26 @@ def raw_url(raw: Redis) -> str:
 def test_all_keys_of_a_partition_carry_its_tag(store: RedisStore, raw: Redis) -> None:
     state = taken(store)
     change = next_write(state, {"c-1": b"r"})
-    store.write(replace(change, open_decisions={"c-1": b"o"}, deadlines={"c-1": 5}))
+    store.write([replace(change, open_decisions={"c-1": b"o"}, deadlines={"c-1": 5})])
     assert sorted(raw.keys()) == [b"{t.1}:" + name for name in (b"c:c-1", b"due", b"o:c-1", b"out", b"pos")]
 
 
 def test_a_takeover_between_the_check_and_the_write_fences(store: RedisStore, raw: Redis) -> None:
     """WATCH sees what the check could not: here the epoch moves when EXEC is already on its way."""
-    state = taken(store)
-    change = next_write(state, {"c-1": b"late"})
-    original = RedisNodes.conversation
-    said: list[list[bytes]] = []
+    change = next_write(taken(store), {"c-1": b"late"})
+    original = Conversation.send
+    said: list[Sequence[bytes]] = []
 
-    class Spying:
-        def __init__(self, talk: object) -> None:
-            self._talk = talk
-
-        def say(self, commands: list[bytes]) -> object:
-            if said:
-                raw.hincrby("{t.1}:pos", "epoch", 1)
-            said.append(commands)
-            return self._talk.say(commands)  # type: ignore[attr-defined]
-
-    @contextmanager
-    def spying(nodes: RedisNodes, node: Redis) -> Iterator[Spying]:
-        with original(nodes, node) as talk:
-            yield Spying(talk)
+    def spying(talk: Conversation, commands: Sequence[bytes]) -> None:
+        if said:
+            raw.hincrby("{t.1}:pos", "epoch", 1)
+        said.append(commands)
+        original(talk, commands)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RedisNodes, "conversation", spying)
-        with pytest.raises(Fenced, match="during the write"):
-            store.write(change)
+        patch.setattr(Conversation, "send", spying)
+        assert store.write([change]) == {1}
+    assert len(said) == 2
     assert raw.exists("{t.1}:c:c-1") == 0
 
 
@@ -91,19 +80,19 @@ def test_active_records_live_for_ever_and_forgotten_ones_get_their_time(
 ) -> None:
     state = taken(store)
     first = next_write(state, {f"c-{number}": b"r" for number in range(500)})
-    store.write(first)
+    store.write([first])
     sweep = ExpirySweep(RedisNodes(raw_url(raw)), b"{t.*}:c:*")
     while not sweep.step():
         pass
     assert {raw.ttl(f"{{t.1}}:c:c-{number}") for number in range(500)} <= {RECORD_LIFE_S, RECORD_LIFE_S - 1}
     assert raw.ttl("{t.1}:pos") == -1
-    store.write(next_write(first.after, {"c-7": b"back"}))
+    store.write([next_write(first.after, {"c-7": b"back"})])
     assert raw.ttl("{t.1}:c:c-7") == -1
     assert raw.ttl("{t.1}:c:c-8") > 0
 
 
 def test_a_second_walk_does_not_lengthen_a_life(store: RedisStore, raw: Redis) -> None:
-    store.write(next_write(taken(store), {"c-1": b"r"}))
+    store.write([next_write(taken(store), {"c-1": b"r"})])
     raw.expire("{t.1}:c:c-1", 1_000)
     sweep = ExpirySweep(RedisNodes(raw_url(raw)), b"{t.*}:c:*")
     while not sweep.step():
@@ -124,7 +113,7 @@ def test_a_customer_takes_little_more_than_its_record(store: RedisStore, raw: Re
         change = next_write(
             state, {f"customer-{number:012d}": b"r" * 760 for number in range(first, first + 1_000)}
         )
-        store.write(change)
+        store.write([change])
         state = change.after
     sweep = ExpirySweep(RedisNodes(raw_url(raw)), b"{t.*}:c:*")
     while not sweep.step():
@@ -138,7 +127,7 @@ def test_a_wrong_type_under_our_key_is_a_defect(store: RedisStore, raw: Redis) -
     state = taken(store)
     raw.set("{t.1}:due", "no sorted set")
     with pytest.raises(Defect, match=r"applied a write in part.*WRONGTYPE"):
-        store.write(replace(next_write(state, {}), deadlines={"c-1": 5}))
+        store.write([replace(next_write(state, {}), deadlines={"c-1": 5})])
 
 
 def test_full_memory_is_retryable_and_nothing_was_written(tmp_path: Path) -> None:
@@ -147,11 +136,11 @@ def test_full_memory_is_retryable_and_nothing_was_written(tmp_path: Path) -> Non
         change = next_write(taken(store), {"c-1": b"r"})
         client.config_set("maxmemory", 1)
         with pytest.raises(Retryable, match="maxmemory"):
-            store.write(change)
+            store.write([change])
         client.config_set("maxmemory", 0)
         assert client.hget("{1}:pos", "sequence") is None
-        store.write(change)
-        assert store.load(1, ["c-1"], with_open_decisions=[]).records == [b"r"]
+        store.write([change])
+        assert store.load({1: ["c-1"]})[1].records == [b"r"]
         store.close()
 
 
@@ -161,17 +150,17 @@ def test_a_redis_that_was_killed_is_retryable_and_goes_on_after_its_restart(tmp_
             client.config_set("appendfsync", "always")
         store = RedisStore(server.url)
         change = next_write(taken(store), {"c-1": b"r"})
-        store.write(change)
+        store.write([change])
         server.kill()
         for _ in range(2):
             with pytest.raises(Retryable, match=r"Redis at redis://127\.0\.0\.1"):
-                store.write(next_write(change.after, {"c-1": b"r2"}))
+                store.write([next_write(change.after, {"c-1": b"r2"})])
         with pytest.raises(Retryable):
-            store.load(1, ["c-1"], with_open_decisions=[])
+            store.load({1: ["c-1"]})[1]
         server.start()
-        assert store.load(1, ["c-1"], with_open_decisions=[]).records == [b"r"]
-        store.write(next_write(change.after, {"c-1": b"r2"}))
-        assert store.load(1, ["c-1"], with_open_decisions=[]).records == [b"r2"]
+        assert store.load({1: ["c-1"]})[1].records == [b"r"]
+        store.write([next_write(change.after, {"c-1": b"r2"})])
+        assert store.load({1: ["c-1"]})[1].records == [b"r2"]
         store.close()
 
 
@@ -222,9 +211,9 @@ def test_partitions_spread_over_a_cluster_and_the_walk_visits_every_node(
     store.check()
     for partition in range(12):
         state = store.take_over(partition, n_partitions=12)[0]
-        store.write(next_write(state, {"c-1": b"r%d" % partition}))
+        store.write([next_write(state, {"c-1": b"r%d" % partition})])
     for partition in range(12):
-        assert store.load(partition, ["c-1"], with_open_decisions=["c-1"]).records == [b"r%d" % partition]
+        assert store.load({partition: ["c-1"]})[partition].records == [b"r%d" % partition]
     sweep = ExpirySweep(RedisNodes(clean_redis_cluster.url), b"{t.*}:c:*")
     while not sweep.step():
         pass

@@ -162,7 +162,7 @@ def redis_with_customer(clean_redis: RedisServer) -> RedisServer:
     fold(features, records, batch.events)
     store = RedisStore(clean_redis.url)
     states = [store.take_over(number, n_partitions=N_PARTITIONS)[0] for number in range(N_PARTITIONS)]
-    store.write(_write(states[partition], pack(features.layout, records)[0]))
+    store.write([_write(states[partition], pack(features.layout, records)[0])])
     store.close()
     return clean_redis
 

@@ -13,6 +13,7 @@ from consumer.adapters.kafka_reader import KafkaReader
 from consumer.adapters.kafka_sink import KafkaSink
 from consumer.adapters.kafka_source import KafkaSource
 from consumer.adapters.kafka_topics import create_topics
+from consumer.adapters.lanes import ThreadLane
 from consumer.adapters.redis_store import RedisStore
 from consumer.adapters.system_clock import SystemClock
 from consumer.assembly import assemble_core
@@ -60,7 +61,9 @@ class Bank:
         sink = KafkaSink(self.client, self.topics, source=source, transactional_id=f"{self.prefix}one")
         decisions = KafkaDecisionLog(self.client, self.topics, staleness_ms=policy.decision_staleness_ms)
         scorer = Scorer(
-            ScorerPorts(source, sink, self.store(), SystemClock(), self.telemetry, decisions),
+            ScorerPorts(
+                source, sink, self.store(), SystemClock(), self.telemetry, ThreadLane("one"), decisions
+            ),
             core.decoder,
             core.pipeline,
             ServingModels(core.model_shape, seeds={}, feed=None, telemetry=self.telemetry),

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from consumer.adapters.decision_reader import MemoryDecisionLog
 from consumer.adapters.memory_io import MemorySource
 from consumer.adapters.memory_store import MemoryStore
-from consumer.ports import Bounds, LoadedCustomers, OutboxEntry, PartitionState, PartitionWrite, RawRecord
+from consumer.ports import (
+    Bounds,
+    Due,
+    LoadedCustomers,
+    OutboxEntry,
+    PartitionState,
+    PartitionWrite,
+    RawRecord,
+)
+from consumer.vocabulary.errors import UpswellError
 from consumer.vocabulary.past import PublishedDecisions
 
 Hook = Callable[[str], None]
@@ -50,20 +59,18 @@ class HookedStore(MemoryStore):
             self._hook, "take_over", lambda: self._store.take_over(partition, n_partitions=n_partitions)
         )
 
-    def load(
-        self, partition: int, customer_ids: Sequence[str], *, with_open_decisions: Sequence[str]
-    ) -> LoadedCustomers:
-        return around(
-            self._hook,
-            "load",
-            lambda: self._store.load(partition, customer_ids, with_open_decisions=with_open_decisions),
-        )
+    def load(self, wanted: Mapping[int, Sequence[str]]) -> dict[int, LoadedCustomers]:
+        return around(self._hook, "load", lambda: self._store.load(wanted))
 
-    def due(self, partition: int, until_ms: int, limit: int) -> list[tuple[str, int]]:
-        return around(self._hook, "due", lambda: self._store.due(partition, until_ms, limit))
+    def due(self, until_ms: Mapping[int, int], limit: int) -> dict[int, Due]:
+        return around(self._hook, "due", lambda: self._store.due(until_ms, limit))
 
-    def write(self, change: PartitionWrite) -> None:
-        around(self._hook, "write", lambda: self._store.write(change))
+    def write(self, changes: Sequence[PartitionWrite]) -> frozenset[int]:
+        """One partition after the other: between two of them anything may happen."""
+        fenced: frozenset[int] = frozenset()
+        for change in changes:
+            fenced |= around(self._hook, "write", lambda c=change: self._store.write([c]))  # type: ignore[misc]
+        return fenced
 
 
 class HookedDecisions:
@@ -96,3 +103,32 @@ class PatientClock:
 def step_hook(hook: Hook) -> Callable[[str], None]:
     """Return the sink's hook: each of its steps is an effect that has just happened."""
     return lambda step: hook(f"after {step}")
+
+
+class SomeTimeLane:
+    """A lane whose action is done when the schedule says so, at the latest when it is waited for."""
+
+    def __init__(self) -> None:
+        self._action: Callable[[], None] | None = None
+        self._error: UpswellError | None = None
+
+    def start(self, action: Callable[[], None]) -> None:
+        self._action = action
+
+    def go_on(self) -> None:
+        action, self._action = self._action, None
+        if action is None:
+            return
+        try:
+            action()
+        except UpswellError as error:
+            self._error = error
+
+    def finish(self) -> None:
+        self.go_on()
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    def close(self) -> None:
+        self.go_on()

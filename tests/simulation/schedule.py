@@ -37,6 +37,7 @@ from tests.simulation.hooked_ports import (
     HookedSource,
     HookedStore,
     PatientClock,
+    SomeTimeLane,
     step_hook,
 )
 from tests.simulation.small_bank import N_PARTITIONS, Bank
@@ -55,6 +56,8 @@ BETWEEN_SYSTEMS = ("before write", "after write", "after produced", "after offse
 BETWEEN_SYSTEMS_FACTOR = 4
 RETURNS_SURELY = ("after poll", "after committed")
 """What was polled is in hand; whether a commit happened is found out by the sink itself (contract tests)."""
+LANE_SHARE = 0.3
+"""Of the effects of a process at which what is under way beside its loop is done."""
 CALM_STEPS = 400
 """Steps without faults in which a bank of this size is read to its end many times."""
 
@@ -70,6 +73,7 @@ class Process:
     name: str
     scorer: Scorer
     source: HookedSource
+    lane: SomeTimeLane
     is_within: bool = False
 
 
@@ -187,6 +191,7 @@ class Schedule:
         def hook(effect: str) -> None:
             self._at(process, effect)
 
+        lane = SomeTimeLane()
         source = HookedSource(world.log, world.group, member=name)
         source.hook = hook
         sink = MemorySink(world.log, source, transactional_id=name, on_step=step_hook(hook))
@@ -197,6 +202,7 @@ class Schedule:
                 HookedStore(world.store, hook),
                 PatientClock(self._wait),
                 world.telemetry,
+                lane,
                 HookedDecisions(MemoryDecisionLog(world.log), hook),
             ),
             self.core.decoder,
@@ -207,7 +213,7 @@ class Schedule:
             dead_letter_limit=self.core.dead_letter_limit,
             backoff=Backoff(attempts=4),
         )
-        process = Process(name, scorer, source)
+        process = Process(name, scorer, source, lane)
         source.open(scorer)
         self.alive.append(process)
 
@@ -216,10 +222,14 @@ class Schedule:
             self._stop(process)
 
     def _stop(self, process: Process) -> None:
-        """As `Scorer.run` ends: also when it cannot go on."""
-        process.source.close()
-        process.scorer.ports.sink.close()
+        """As `Scorer.run` ends: also when it cannot go on. It may be killed while it does."""
         self.alive.remove(process)
+        try:
+            process.lane.close()
+            process.source.close()
+            process.scorer.ports.sink.close()
+        except Killed:
+            self.dead.append(process)
 
     def _step(self, process: Process) -> int:
         process.is_within = True
@@ -242,7 +252,9 @@ class Schedule:
     # ------------------------------------------------------------ faults
 
     def _at(self, process: Process, effect: str) -> None:
-        """Perhaps do harm at an effect of a process."""
+        """Go on beside the loop, and perhaps do harm, at an effect of a process."""
+        if self.rng.random() < LANE_SHARE:
+            process.lane.go_on()
         share = self.share * (BETWEEN_SYSTEMS_FACTOR if effect in BETWEEN_SYSTEMS else 1)
         if self.faults <= 0 or self.rng.random() >= share:
             return

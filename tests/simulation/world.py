@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from consumer.adapters.decision_reader import MemoryDecisionLog
+from consumer.adapters.lanes import SameThreadLane
 from consumer.adapters.memory_group import MemoryGroup
 from consumer.adapters.memory_io import MemorySink, MemorySource, StepHook
 from consumer.adapters.memory_log import MemoryLog
@@ -118,7 +119,15 @@ class World:
         source = MemorySource(self.log, self.group, member=member)
         sink = MemorySink(self.log, source, transactional_id=member, on_step=on_step)
         scorer = Scorer(
-            ScorerPorts(source, sink, self.store, StillClock(), self.telemetry, MemoryDecisionLog(self.log)),
+            ScorerPorts(
+                source,
+                sink,
+                self.store,
+                StillClock(),
+                self.telemetry,
+                SameThreadLane(),
+                MemoryDecisionLog(self.log),
+            ),
             core.decoder,
             core.pipeline,
             ServingModels(core.model_shape, seeds=self.seeds.snapshots, feed=None, telemetry=self.telemetry),

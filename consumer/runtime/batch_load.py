@@ -1,0 +1,94 @@
+"""What a batch has to know before it can be worked on: its customers, and those whose time is over.
+
+Offers end when the stream's clock passes their time, also for customers without an event. So the loop
+asks who is due up to the end of the batch, and fetches them with the rest.
+
+Rules of this file: two exchanges with the store a batch, each over all partitions at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from consumer.decoded import DecodedBatch
+from consumer.pipeline.batch import LoadedBatch, PartitionProgress
+from consumer.pipeline.stream_time import end_of_batch_ms
+from consumer.ports import Due, LoadedCustomers, StateStore
+from consumer.vocabulary.past import PastDecisions
+
+
+@dataclass(slots=True)
+class _Rows:
+    """Customers of a batch, row by row."""
+
+    ids: list[str]
+    partitions: list[int]
+
+    def by_partition(self) -> dict[int, list[int]]:
+        rows_of: dict[int, list[int]] = {}
+        for row, partition in enumerate(self.partitions):
+            rows_of.setdefault(partition, []).append(row)
+        return rows_of
+
+
+def load_batch(
+    store: StateStore,
+    decoded: DecodedBatch,
+    *,
+    progress: Mapping[int, PartitionProgress],
+    past: Mapping[int, PastDecisions],
+    due_customers: int,
+) -> LoadedBatch:
+    """Fetch the customers of a batch, and those whose decisions expire as the stream's clock moves on.
+
+    Parameters
+    ----------
+    progress : partition → where it stands before the batch
+    past : partition → what was decided before, where the store is rebuilt
+    due_customers : of a partition that are asked for at first; twice as many when that was not all
+
+    Raises
+    ------
+    Retryable : the store does not answer; nothing was changed, ask again
+    """
+    due = _all_due(store, end_of_batch_ms(decoded, progress), due_customers)
+    rows = _rows(decoded, due)
+    rows_of = rows.by_partition()
+    loaded = store.load({p: [rows.ids[row] for row in own] for p, own in rows_of.items()})
+    records, open_decisions = _in_rows(rows_of, loaded, len(rows.ids))
+    return LoadedBatch(
+        decoded, tuple(rows.ids), tuple(rows.partitions), records, open_decisions, progress, past
+    )
+
+
+def _all_due(store: StateStore, until_ms: Mapping[int, int], limit: int) -> dict[int, Due]:
+    """Return all that is due: what is closed by a position must not depend on how the way there was cut."""
+    due = store.due(until_ms, limit)
+    while full := {p: until_ms[p] for p, customers in due.items() if len(customers) == limit}:
+        limit *= 2
+        due |= store.due(full, limit)
+    return due
+
+
+def _rows(decoded: DecodedBatch, due: Mapping[int, Due]) -> _Rows:
+    rows = _Rows(list(decoded.customer_ids), decoded.customer_partition.tolist())
+    known = set(zip(rows.partitions, rows.ids, strict=True)) if any(due.values()) else set()
+    for partition in sorted(due):
+        for customer_id, _ in due[partition]:
+            if (partition, customer_id) not in known:
+                rows.ids.append(customer_id)
+                rows.partitions.append(partition)
+    return rows
+
+
+def _in_rows(
+    rows_of: Mapping[int, list[int]], loaded: Mapping[int, LoadedCustomers], n_rows: int
+) -> tuple[list[bytes | None], list[bytes | None]]:
+    records: list[bytes | None] = [None] * n_rows
+    open_decisions: list[bytes | None] = [None] * n_rows
+    for partition, rows in rows_of.items():
+        values = loaded[partition]
+        for row, record, decisions in zip(rows, values.records, values.open_decisions, strict=True):
+            records[row], open_decisions[row] = record, decisions
+    return records, open_decisions

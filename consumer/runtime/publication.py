@@ -1,0 +1,61 @@
+"""Publishing beside the loop: a batch becomes visible while the next one is fetched and computed.
+
+    loop    poll 1 · decide 1 · write 1 │ poll 2 · decide 2 · write 2 │ poll 3 …
+    lane                                │ publish 1                   │ publish 2
+
+A write may go ahead of a publication, because the outbox keeps what is not visible yet; two publications
+never overtake one another, and there is room for one: a loop that is faster than the broker waits here.
+
+Rules of this file: nobody else publishes while something is under way, so whoever takes partitions over,
+gives them away or stops calls `finish` first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from consumer.ports import Lane, OutputRecord, Sink, TopicPartition
+
+Retrying = Callable[[Callable[[], None]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """The outputs of one batch, the offsets to commit with them, and partition → sequence of its writes."""
+
+    outputs: Sequence[OutputRecord]
+    positions: Mapping[TopicPartition, int]
+    sequences: Mapping[int, int]
+
+
+@dataclass(slots=True)
+class Publisher:
+    """Publishes one batch at a time.
+
+    retrying : does an action again while it raises `Retryable`
+    """
+
+    sink: Sink
+    lane: Lane
+    retrying: Retrying
+    under_way: Publication | None = field(default=None)
+
+    def start(self, publication: Publication) -> None:
+        """Begin to publish; what was under way has been finished."""
+        self.under_way = publication
+        self.lane.start(lambda: self.retrying(lambda: self._publish(publication)))
+
+    def finish(self) -> Mapping[int, int]:
+        """Wait until nothing is under way; return partition → sequence that readers can see now.
+
+        Raises
+        ------
+        Fenced, Retryable : not visible; the outbox has it for whoever takes the partitions over
+        """
+        publication, self.under_way = self.under_way, None
+        self.lane.finish()
+        return {} if publication is None else publication.sequences
+
+    def _publish(self, publication: Publication) -> None:
+        self.sink.publish(publication.outputs, publication.positions)
