@@ -23,8 +23,8 @@ from consumer.policy.document import Policy, load_policy
 from consumer.settings import DEFAULT_POLICY
 from consumer.vocabulary.time import HOUR_MS
 from consumer.vocabulary.topics import Topics
-from offline.bundle import write_bundle
-from offline.first_weights import first_weights
+from offline.seeding.bundle_file import write_bundle
+from offline.seeding.seed import seeds_from_history
 from producer_sim.bank import Bank
 from producer_sim.emit import KafkaBus
 from producer_sim.history import write as write_history
@@ -87,14 +87,8 @@ def _story(processes: DemoProcesses, policy: Policy, size: DemoSize, *, console:
     console.print(f"[bold]2 of 3[/] First weights from {history.lines['campaign']:,} answers to past offers")
     seeds = folder / "seeds.json"
     with console.status("reading the history with the scorer's own fold") as status:
-        bundle = first_weights(
-            folder / "history",
-            policy.catalogue,
-            progress=lambda count: status.update(
-                f"reading the history with the scorer's own fold: {count:,} events"
-            ),
-        )
-    write_bundle(bundle, seeds)
+        seeding = seeds_from_history(folder / "history", policy.catalogue, told=status.update)
+    write_bundle(seeding.bundle, seeds)
     console.print(f"[bold]3 of 3[/] {size.live_days} live days: events in, offers out, models learn")
     with processes.running(seeds=seeds), _bus(processes) as bus, progress_display() as progress:
         truth = run_bank(settings, bus, progress, bank=bank)

@@ -109,7 +109,11 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class ModelState:
-    """Everything that an `OnlineModel` is, as plain values; weights are in order of the input names."""
+    """Everything that an `OnlineModel` is, as plain values; weights are in order of the input names.
+
+    segment_prior : log-odds that each segment's prior adds, from the seed; learning leaves it as it is, and it
+        counts as long as the model's own evidence is small (prior.py)
+    """
 
     weights: Sequence[float]
     intercept: float
@@ -117,6 +121,7 @@ class ModelState:
     scaler: Scaler
     calibration: Calibration = field(default_factory=Calibration)
     evidence: Evidence = field(default_factory=Evidence)
+    segment_prior: Sequence[float] = ()
 
 
 def initial_state(n_inputs: int) -> ModelState:

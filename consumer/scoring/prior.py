@@ -2,7 +2,8 @@
 
 A product's rate is drawn towards its group's, the group's towards the rate of all products, and that
 towards a fixed guess; each level counts for a fixed number of examples (a Beta prior in its mean and
-strength). A model's own log-odds are trusted in the same measure: with n examples by n / (n + n0).
+strength). A model's own log-odds are trusted in the same measure: with n examples by n / (n + n0). Where the
+seed knows what a segment accepts, the prior of its customers moves by that, in log-odds.
 
 Rules of this file: pure; rates stay inside (0, 1).
 
@@ -29,6 +30,9 @@ PRODUCT_STRENGTH = 100.0
 
 TRUST_STRENGTH = 100.0
 """With this many examples a model and its prior count half each."""
+
+SEGMENT_PRIOR = "segment_prior"
+"""Name of a seed's log-odds by segment in a model snapshot, beside its calibration map."""
 
 P_MIN = 1e-6
 """Probabilities are clipped to [P_MIN, 1 - P_MIN] where they are made."""
@@ -78,6 +82,27 @@ def trust(examples: Floats) -> Floats:
     known = np.maximum(examples, 0.0)
     share: Floats = known / (known + TRUST_STRENGTH)
     return share
+
+
+def segment_shifts(priors: Sequence[Sequence[float]], n_segments: int) -> Floats:
+    """Return what each segment's prior adds to each model's log-odds.
+
+    Parameters
+    ----------
+    priors : for each model its log-odds by segment; empty where the seed has none
+    n_segments : that have a model input; the last row is for customers in none
+
+    Returns
+    -------
+    shape (n_segments + 1, P); no rows when no model has any, so that nothing is added at all
+    """
+    if not any(len(prior) for prior in priors):
+        return np.empty((0, len(priors)))
+    shifts = np.zeros((n_segments + 1, len(priors)))
+    for model, prior in enumerate(priors):
+        known = min(len(prior), n_segments)
+        shifts[:known, model] = prior[:known]
+    return shifts
 
 
 def log_odds(p: Floats) -> Floats:

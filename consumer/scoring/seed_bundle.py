@@ -1,7 +1,7 @@
 """The seed bundle: what the laboratory hands over so that models do not start from nothing.
 
-One JSON document: the scaler, the first weights of each model, how much they count, and the centroids that
-place a customer in a segment. It holds no personal data.
+One JSON document: the scaler, the first weights of each model, how much they count, how they are calibrated,
+what each segment accepts, and the centroids that place a customer in a segment. It holds no personal data.
 
 Rules of this file: data only, and the checks that make a bundle usable; `seeds` turns it into models.
 """
@@ -13,7 +13,11 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-BUNDLE_VERSION: Final = "1.0"
+from consumer.scoring.calibration import OFFSET_MAX, SLOPE_MAX, SLOPE_MIN
+
+BUNDLE_VERSION: Final = "1.1"
+"""1.1 added calibration, priors by segment, names of segments and measures by model; 1.0 is still read."""
+
 N_SEGMENTS_MAX: Final = 10
 """Segments that have a model input of their own."""
 
@@ -36,14 +40,29 @@ class SeedScaler(BundlePart):
     sd: list[Spread]
 
 
+class SeedCalibration(BundlePart):
+    """The map `slope * log_odds + offset` that made held-out answers come true; the default changes nothing."""
+
+    slope: Annotated[Number, Field(ge=SLOPE_MIN, le=SLOPE_MAX)] = 1.0
+    offset: Annotated[Number, Field(ge=-OFFSET_MAX, le=OFFSET_MAX)] = 0.0
+    count: Annotated[Number, Field(ge=0.0, description="held-out answers that it counts for, bounded")] = 0.0
+
+
 class SeedModel(BundlePart):
-    """First weights of one model, on scaled inputs, and the evidence that they count for."""
+    """First weights of one model, on scaled inputs, and the evidence that they count for.
+
+    segment_prior : for each segment the log-odds that its rate of acceptance adds to the product's
+    metrics : how good the model was on held-out offers
+    """
 
     product_id: Name
     weights: list[Number]
     intercept: Number
     examples: Annotated[Number, Field(ge=0.0, description="bounded, so that the stream can correct them")]
     positives: Annotated[Number, Field(ge=0.0)]
+    calibration: SeedCalibration = SeedCalibration()
+    segment_prior: Annotated[list[Number], Field(max_length=N_SEGMENTS_MAX)] = []
+    metrics: dict[str, Number] = {}
 
     @model_validator(mode="after")
     def _positives_are_examples(self) -> SeedModel:
@@ -60,19 +79,25 @@ class SeedSegments(BundlePart):
     mean: list[Number]
     sd: list[Spread]
     centroids: Annotated[list[list[Number]], Field(min_length=1, max_length=N_SEGMENTS_MAX)]
+    names: Annotated[list[Annotated[str, Field(max_length=100)]], Field(description="for people")] = []
+    sizes: Annotated[list[int], Field(description="customers of the history in each segment")] = []
 
     @model_validator(mode="after")
     def _lengths_agree(self) -> SeedSegments:
         lengths = {len(self.transforms), len(self.mean), len(self.sd), *map(len, self.centroids)}
         if lengths != {len(self.feature_names)}:
             raise ValueError(f"parts of lengths {sorted(lengths)} for {len(self.feature_names)} features")
+        if not {len(self.names), len(self.sizes)} <= {0, len(self.centroids)}:
+            raise ValueError(
+                f"{len(self.names)} names and {len(self.sizes)} sizes for {len(self.centroids)} centroids"
+            )
         return self
 
 
 class SeedBundle(BundlePart):
     """The whole bundle; `seed_version` is a hash of the rest (`with_version`)."""
 
-    bundle_version: Literal["1.0"] = BUNDLE_VERSION
+    bundle_version: Literal["1.0", "1.1"] = BUNDLE_VERSION
     seed_version: str = ""
     fingerprint: Name
     as_of_ms: Annotated[int, Field(ge=0)]
@@ -89,6 +114,12 @@ class SeedBundle(BundlePart):
         lengths = {len(self.scaler.mean), len(self.scaler.sd), *(len(model.weights) for model in self.models)}
         if lengths != {len(self.input_names)}:
             raise ValueError(f"parts of lengths {sorted(lengths)} for {len(self.input_names)} inputs")
+        n_segments = 0 if self.segments is None else len(self.segments.centroids)
+        for model in self.models:
+            if model.segment_prior and len(model.segment_prior) != n_segments:
+                raise ValueError(
+                    f"{model.product_id} has priors of {len(model.segment_prior)} segments, there are {n_segments}"
+                )
         return self
 
     def with_version(self) -> SeedBundle:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from consumer.scoring.calibration import Calibration
 from consumer.scoring.online_model import Evidence, ModelState
 from consumer.scoring.scaler import Scaler
 from consumer.scoring.seed_bundle import SeedBundle, SeedModel, SeedSegments, Transform
@@ -151,7 +152,9 @@ def _snapshot(bundle: SeedBundle, model: SeedModel) -> ModelSnapshot:
         # The learning rate goes on from where this much evidence would have brought it.
         steps=int(model.examples),
         scaler=Scaler(np.array(bundle.scaler.mean), np.array(bundle.scaler.sd)),
+        calibration=Calibration(**model.calibration.model_dump()),
         evidence=Evidence(seed_examples=model.examples, seed_positives=model.positives),
+        segment_prior=model.segment_prior,
     )
     facts = SnapshotFacts(
         product_id=model.product_id,
@@ -162,5 +165,6 @@ def _snapshot(bundle: SeedBundle, model: SeedModel) -> ModelSnapshot:
         input_names=tuple(bundle.input_names),
         event_time_ms=bundle.as_of_ms,
         seed_version=bundle.seed_version,
+        metrics=model.metrics,
     )
     return snapshot_document(state, facts, prequential={})

@@ -12,9 +12,10 @@ from typing import Literal
 
 from consumer.scoring.calibration import calibration_from_json
 from consumer.scoring.online_model import Evidence, ModelState
+from consumer.scoring.prior import SEGMENT_PRIOR
 from consumer.scoring.scaler import scaler_from_json
 from consumer.vocabulary.messages import ModelSnapshot
-from consumer.vocabulary.numbers import number
+from consumer.vocabulary.numbers import number, number_list
 
 NAME_IN_ID_MAX = 40
 """Characters of the product id in a snapshot's event id, which may have 64 in all."""
@@ -66,7 +67,7 @@ def snapshot_document(state: ModelState, facts: SnapshotFacts, *, prequential: J
         intercept=state.intercept,
         optimizer={"steps": float(state.steps)},
         scaler=state.scaler.to_json(),
-        calibration={**prequential, **state.calibration.to_json()},
+        calibration={**prequential, **state.calibration.to_json(), **_segment_prior(state)},
         drift=facts.drift,
         evidence=asdict(state.evidence),
         metrics=facts.metrics,
@@ -85,4 +86,10 @@ def state_of(snapshot: ModelSnapshot) -> ModelState:
         scaler=scaler_from_json(snapshot.scaler),
         calibration=calibration_from_json(snapshot.calibration),
         evidence=Evidence(**{name: value for name, value in snapshot.evidence.items() if name in known}),
+        segment_prior=number_list(snapshot.calibration, SEGMENT_PRIOR),
     )
+
+
+def _segment_prior(state: ModelState) -> JsonNumbers:
+    """Return what a seed says of the segments; nothing for a model without a seed."""
+    return {SEGMENT_PRIOR: list(state.segment_prior)} if len(state.segment_prior) else {}

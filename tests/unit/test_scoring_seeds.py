@@ -14,7 +14,7 @@ from consumer.scoring.compiled import compile_models
 from consumer.scoring.seed_bundle import SeedBundle, SeedModel, SeedScaler, SeedSegments
 from consumer.scoring.seeds import NO_SEGMENT, placer_of, read_seeds, seeds_of
 from consumer.vocabulary.errors import ConfigurationError
-from offline.bundle import read_bundle, write_bundle
+from offline.seeding.bundle_file import read_bundle, write_bundle
 
 INPUTS = ("balance", "salary")
 FEATURES = ("salary", "age", "income")

@@ -1,4 +1,4 @@
-"""First weights: a small simulated history becomes a bundle, and an offer never sees what came after it."""
+"""Seeds: a small simulated history becomes a bundle, and an offer never sees what came after it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from consumer.scoring.seeds import seeds_of
 from consumer.vocabulary.errors import ConfigurationError
 from consumer.vocabulary.products import OfferCatalogue
 from offline.backfill import PastFeatures, features_of_past
-from offline.first_weights import EVIDENCE_MAX, bundle_of, first_weights
 from offline.past_files import PastDay, days, read_offers
+from offline.seeding.seed import EVIDENCE_MAX, Seeding, seeding_of, seeds_from_history
 from producer_sim import history
 from producer_sim.settings import BankSettings
 
@@ -40,8 +40,13 @@ def past(history_dir: Path, catalogue: OfferCatalogue) -> PastFeatures:
 
 
 @pytest.fixture(scope="module")
-def bundle(past: PastFeatures, catalogue: OfferCatalogue) -> SeedBundle:
-    return bundle_of(past, catalogue, seed=1)
+def seeding(past: PastFeatures, catalogue: OfferCatalogue) -> Seeding:
+    return seeding_of(past, catalogue, seed=1)
+
+
+@pytest.fixture(scope="module")
+def bundle(seeding: Seeding) -> SeedBundle:
+    return seeding.bundle
 
 
 def test_every_record_and_every_offer_of_the_history_is_used(history_dir: Path, past: PastFeatures) -> None:
@@ -98,7 +103,7 @@ def test_there_is_a_seed_for_every_model_and_its_evidence_is_bounded(
 
 
 def test_first_weights_foresee_the_last_offers_better_than_the_rate(bundle: SeedBundle) -> None:
-    assert bundle.metrics["test_log_loss"] < 0.97 * bundle.metrics["test_log_loss_of_the_rate"]
+    assert bundle.metrics["held_out_log_loss"] < 0.97 * bundle.metrics["held_out_log_loss_of_the_rates"]
 
 
 def test_interest_in_a_product_speaks_for_offering_it(bundle: SeedBundle, catalogue: OfferCatalogue) -> None:
@@ -117,7 +122,7 @@ def test_every_customer_is_placed_and_every_segment_has_some(
 def test_the_same_history_gives_the_same_bundle(
     bundle: SeedBundle, history_dir: Path, catalogue: OfferCatalogue
 ) -> None:
-    assert first_weights(history_dir, catalogue, seed=1) == bundle
+    assert seeds_from_history(history_dir, catalogue, seed=1).bundle == bundle
 
 
 def _copy(history_dir: Path, folder: Path) -> Path:
@@ -146,7 +151,7 @@ def test_a_wrong_history_file_is_one_sentence_with_its_line(
     folder = _copy(history_dir, tmp_path)
     (folder / f"{name}.jsonl.gz").write_bytes(gzip.compress(content))
     with pytest.raises(ConfigurationError, match=told) as caught:
-        first_weights(folder, catalogue)
+        seeds_from_history(folder, catalogue)
     assert "\n" not in str(caught.value)
 
 
@@ -156,7 +161,7 @@ def test_a_missing_history_file_is_named(
     folder = _copy(history_dir, tmp_path)
     (folder / "outcomes.jsonl.gz").unlink()
     with pytest.raises(ConfigurationError, match=r"outcomes\.jsonl\.gz"):
-        first_weights(folder, catalogue)
+        seeds_from_history(folder, catalogue)
 
 
 def test_a_file_that_is_not_packed_is_named(
@@ -165,7 +170,7 @@ def test_a_file_that_is_not_packed_is_named(
     folder = _copy(history_dir, tmp_path)
     (folder / "customers.jsonl.gz").write_bytes(b"plain text")
     with pytest.raises(ConfigurationError, match=r"customers\.jsonl\.gz"):
-        first_weights(folder, catalogue)
+        seeds_from_history(folder, catalogue)
 
 
 def test_an_offer_of_a_product_that_the_policy_does_not_have_is_named(
@@ -176,4 +181,4 @@ def test_an_offer_of_a_product_that_the_policy_does_not_have_is_named(
     lines = gzip.decompress(file.read_bytes()).replace(b'"mortgage"', b'"boat_loan"')
     file.write_bytes(gzip.compress(lines))
     with pytest.raises(ConfigurationError, match="boat_loan"):
-        first_weights(folder, catalogue)
+        seeds_from_history(folder, catalogue)

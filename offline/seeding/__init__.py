@@ -1,0 +1,1 @@
+"""Seeding: from the bank's past to the bundle that the online models start from, and to traits."""
