@@ -21,6 +21,7 @@ from consumer.learning.labels import Label, Step, close_due, labels_of, settle
 from consumer.learning.weighting import importance_weights
 from consumer.pipeline.open_book import NOT_FOUND
 from consumer.pipeline.outputs import OutputEncoder
+from consumer.pipeline.record_forms import EXAMPLE
 from consumer.pipeline.working_set import WorkingSet
 from consumer.vocabulary.ids import decision_id
 from consumer.vocabulary.messages import SCHEMA_VERSION
@@ -135,8 +136,8 @@ class Attribution:
         if model_id is None:
             work.count("examples_total", "model_dropped_by_policy")
             return
-        document = self._example(work, row, label, model_id=model_id)
-        work.emit(self.encoder.example(document), event)
+        document = EXAMPLE(**self._example(work, row, label, model_id=model_id))
+        work.emit_all(self.encoder.examples([document]), np.array([event]))
         work.count("examples_total", label.cause)
 
     def _example(self, work: WorkingSet, row: Any, label: Label, *, model_id: str) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from consumer.decoded import DecodedBatch
 from consumer.vocabulary.log import OutputRecord
 from consumer.vocabulary.past import PastDecisions
@@ -40,9 +42,11 @@ class LoadedBatch:
     past: Mapping[int, PastDecisions] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class SourcedOutput:
-    """An output and the position of the event that caused it; `role` is the place in `INPUT_ROLES`."""
+class SourcedOutput(msgspec.Struct, frozen=True, gc=False):
+    """An output and the position of the event that caused it; `role` is the place in `INPUT_ROLES`.
+
+    A struct of msgspec, because one is made for every output (`vocabulary/log.py`).
+    """
 
     output: OutputRecord
     partition: int

@@ -21,7 +21,6 @@ from consumer.features.traits import segment_of
 from consumer.features.values import feature_values
 from consumer.learning.labels import KEEP_CLOSED_MS
 from consumer.learning.open_decisions import Rows, empty_rows
-from consumer.pipeline.batch import SourcedOutput
 from consumer.pipeline.budgets import BudgetLeft, budget_left, forget_days, rows_within_budgets, spend
 from consumer.pipeline.decision_documents import Decided, DecisionDocuments
 from consumer.pipeline.facts import Evidence, decision_names, facts_of
@@ -192,11 +191,12 @@ class Deciding:
         return rows
 
     def _publish(self, work: WorkingSet, decided: Decided) -> None:
-        places = work.places(decided.events)
-        for documents, place in zip(self.documents.of_wave(work, decided), places, strict=True):
-            if documents.offer is not None:
-                work.outputs.append(SourcedOutput(self.encoder.offer(documents.offer), *place))
-            work.outputs.append(SourcedOutput(self.encoder.decision(documents.decision), *place))
+        """Emit an offer that is sent, then its decision, in the order of the decisions."""
+        wave = self.documents.of_wave(work, decided)
+        outputs = [*self.encoder.offers(wave.offers), *self.encoder.decisions(wave.decisions)]
+        place = np.concatenate([wave.sent, np.arange(len(decided.events))])
+        order = np.argsort(place, kind="stable")
+        work.emit_all([outputs[i] for i in order.tolist()], decided.events[place[order]])
         for code, result in enumerate(RESULTS):
             work.count("decisions_total", result, int((decided.choices.result == code).sum()))
         self._count_exclusions(work, decided)

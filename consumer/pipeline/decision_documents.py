@@ -1,20 +1,31 @@
 """The two documents of a decision: the record for audit and replay, and the offer for delivery.
 
-Rules of this file: plain Python values only, fields as in `vocabulary/messages.py`. This is the part of the
-pipeline that walks, so the columns of a wave become lists once, and only then each decision its documents.
+Rules of this file: plain Python values only, fields as in `vocabulary/messages.py`. Each field is a column of
+the wave as a list; the lists become structs all at once (`record_forms`), never decision by decision.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from functools import lru_cache
+from itertools import pairwise, repeat
+from typing import Any, Final
 
 import numpy as np
 
 from consumer.features.catalogue import FeatureCatalogue
 from consumer.features.event_columns import Bools, Floats, Int64s
-from consumer.pipeline.outputs import Document
+from consumer.pipeline.record_forms import (
+    CANDIDATE,
+    DECISION,
+    MODEL_INPUT,
+    OFFER,
+    REASON,
+    TRIGGER,
+    encoded_once,
+    filled,
+)
 from consumer.pipeline.working_set import WorkingSet
 from consumer.policy.arms import ARMS
 from consumer.policy.compiled import CompiledPolicy
@@ -22,7 +33,7 @@ from consumer.policy.facts import NO_OFFER, RESULTS, Choices
 from consumer.policy.triggers import KINDS_OF_SOURCE
 from consumer.scoring.compiled import CompiledModels
 from consumer.vocabulary.messages import SCHEMA_VERSION
-from consumer.vocabulary.products import Offer, OfferCatalogue, catalogue_key
+from consumer.vocabulary.products import Creative, Offer, OfferCatalogue, catalogue_key
 from consumer.vocabulary.reasons import Exclusion
 from consumer.vocabulary.time import DAY_MS
 from consumer.vocabulary.topics import INPUT_ROLES
@@ -31,7 +42,11 @@ from consumer.vocabulary.words import CHANNELS
 REASONS = 3
 """Reasons that an offer carries: what a person can take in."""
 
-_CODES = [Exclusion(code).code if code in set(Exclusion) else "" for code in range(256)]
+_CODES: Final = [Exclusion(code).code if code in set(Exclusion) else "" for code in range(256)]
+_KIND_WORDS: Final = [KINDS_OF_SOURCE[role] or (role,) for role in INPUT_ROLES]
+"""Kind code → word, by source; what has no kinds has the name of its topic."""
+
+_EXCLUSIONS_REMEMBERED: Final = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,226 +84,203 @@ class OfferText:
     value_minor: int
     validity_ms: int
     window_ms: int
-    by_channel: Mapping[str, Document]
-
-
-@dataclass(frozen=True, slots=True)
-class Documents:
-    """The documents of one decision; `offer` is None where nothing is sent."""
-
-    decision: Document
-    offer: Document | None
+    kind: str
+    products: Sequence[str]
+    by_channel: Mapping[str, Creative]
 
 
 @dataclass(frozen=True, slots=True)
 class _Wave:
-    """Columns of n decisions as lists of plain values; channel and chances are those of the chosen offer."""
+    """What decisions and their offers both say: columns of n decisions as lists of plain values."""
 
-    names: Sequence[str]
     customer_ids: Sequence[str]
     at_ms: Sequence[int]
-    stream_ms: Sequence[int]
-    triggers: Sequence[Document]
-    result: Sequence[int]
-    arm: Sequence[int]
-    segment: Sequence[int]
-    chosen: Sequence[int]
-    channel: Sequence[int]
-    p_accept: Sequence[float]
-    no_offer: Sequence[float]
-    gamma: Sequence[float]
-    draw: Sequence[float]
-    model_inputs: Sequence[Document | None]
-    candidates: Sequence[list[Document]]
-    exclusions: Sequence[dict[str, str]]
-    reasons: Sequence[list[Document]]
+    reasons: Sequence[list[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class WaveRecords:
+    """The records of one wave.
+
+    decisions : n of them, in order
+    offers, sent : the offers that go out, and the place of each one's decision
+    """
+
+    decisions: Sequence[Any]
+    offers: Sequence[Any]
+    sent: Int64s
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionDocuments:
-    """Builds documents under one policy. `texts` has one `OfferText` an offer, in column order."""
+    """Builds the records of decisions under one policy.
+
+    texts : one `OfferText` an offer, in column order
+    exclusions_of : a row of exclusion codes as bytes → the record's `exclusions`; of the rows that occur, a
+        few hundred are nearly all
+    """
 
     policy: CompiledPolicy
     features: FeatureCatalogue
     seed_version: str
     texts: Sequence[OfferText] = field(init=False)
+    exclusions_of: Callable[[bytes], Any] = field(init=False)
 
     def __post_init__(self) -> None:
         """Look up once what the policy says of each offer."""
         catalogue = self.policy.catalogue
-        object.__setattr__(self, "texts", [_offer_text(catalogue, offer) for offer in catalogue.offers])
+        texts = [_offer_text(catalogue, offer) for offer in catalogue.offers]
+        names = [text.offer_id for text in texts]
 
-    def of_wave(self, work: WorkingSet, decided: Decided) -> Iterator[Documents]:
-        """Yield the documents of each decision, in their order."""
-        wave = self._wave(work, decided)
-        is_sent = decided.choices.is_sent.tolist()
-        for row, sends in enumerate(is_sent):
-            offer = self._offer(wave, row, decided.models.version) if sends else None
-            yield Documents(self._decision(wave, row, decided.models.version), offer)
+        @lru_cache(_EXCLUSIONS_REMEMBERED)
+        def exclusions_of(codes: bytes) -> Any:
+            told = zip(names, codes, strict=True)
+            return encoded_once({name: _CODES[code] for name, code in told if code})
 
-    def _decision(self, wave: _Wave, row: int, model_version: str) -> Document:
-        """Return the `Decision` record of decision `row`."""
-        chosen, segment, name = wave.chosen[row], wave.segment[row], wave.names[row]
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "event_id": f"{name}.decision",
-            "customer_id": wave.customer_ids[row],
-            "event_time_ms": wave.at_ms[row],
-            "decision_id": name,
-            "trigger": wave.triggers[row],
-            "result": RESULTS[wave.result[row]],
-            "arm": ARMS[wave.arm[row]],
-            "model_input": wave.model_inputs[row],
-            "candidates": wave.candidates[row],
-            "exclusions": wave.exclusions[row],
-            "no_offer_logging_propensity": wave.no_offer[row],
-            "exploration_gamma": wave.gamma[row],
-            "draw": wave.draw[row],
-            "offer_id": None if chosen == NO_OFFER else self.texts[chosen].offer_id,
-            "channel": None if chosen == NO_OFFER else CHANNELS[wave.channel[row]],
-            "reasons": wave.reasons[row],
-            "segment": None if segment < 0 else segment,
-            "model_version": model_version,
-            "policy_version": self.policy.policy.policy_version,
-            "seed_version": self.seed_version,
-            "stream_time_ms": wave.stream_ms[row],
-        }
+        object.__setattr__(self, "texts", texts)
+        object.__setattr__(self, "exclusions_of", exclusions_of)
 
-    def _offer(self, wave: _Wave, row: int, model_version: str) -> Document:
-        """Return the `OfferMade` record of decision `row`, which sends an offer."""
-        text, name, at_ms = self.texts[wave.chosen[row]], wave.names[row], wave.at_ms[row]
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "event_id": f"{name}.offer",
-            "customer_id": wave.customer_ids[row],
-            "event_time_ms": at_ms,
-            "decision_id": name,
-            **text.by_channel[CHANNELS[wave.channel[row]]],
-            "reasons": wave.reasons[row],
-            "p_accept": wave.p_accept[row],
-            "value_minor": text.value_minor,
-            "valid_from_ms": at_ms,
-            "expires_at_ms": at_ms + text.validity_ms,
-            "attribution_window_ms": text.window_ms,
-            "model_version": model_version,
-            "policy_version": self.policy.policy.policy_version,
-        }
-
-    def _wave(self, work: WorkingSet, decided: Decided) -> _Wave:
-        columns, choices, events = work.decoded.events, decided.choices, decided.events
-        ids = work.loaded.customer_ids
-        # A row without an offer reads the last column, which nobody looks at.
-        rows = np.arange(len(events))
-        return _Wave(
-            names=decided.names,
-            customer_ids=[ids[customer] for customer in columns.customer[events].tolist()],
-            at_ms=columns.event_time_ms[events].tolist(),
-            stream_ms=work.stream_time_ms[events].tolist(),
-            triggers=_triggers(work, events),
-            result=choices.result.tolist(),
-            arm=choices.arm.tolist(),
-            segment=decided.segment.tolist(),
-            chosen=choices.chosen.tolist(),
-            channel=choices.channel[rows, choices.chosen].tolist(),
-            p_accept=choices.p_accept[rows, choices.chosen].tolist(),
-            no_offer=choices.logging_propensity[:, -1].tolist(),
-            gamma=choices.gamma.tolist(),
-            draw=decided.draw.tolist(),
-            model_inputs=self._model_inputs(decided),
-            candidates=self._candidates(choices),
-            exclusions=self._exclusions(choices),
+    def of_wave(self, work: WorkingSet, decided: Decided) -> WaveRecords:
+        """Return the records of one wave's decisions."""
+        ids, columns = work.loaded.customer_ids, work.decoded.events
+        wave = _Wave(
+            customer_ids=[ids[customer] for customer in columns.customer[decided.events].tolist()],
+            at_ms=columns.event_time_ms[decided.events].tolist(),
             reasons=self._reasons(decided),
         )
+        sent = np.flatnonzero(decided.choices.is_sent)
+        return WaveRecords(self._decisions(work, decided, wave), self._offers(decided, wave, sent), sent)
 
-    def _model_inputs(self, decided: Decided) -> list[Document | None]:
-        fingerprint = self.features.layout.fingerprint
-        return [
-            {"fingerprint": fingerprint, "inputs_milli": inputs} if is_scored else None
-            for inputs, is_scored in zip(
-                decided.inputs_milli.tolist(), decided.is_scored.tolist(), strict=True
-            )
-        ]
+    def _decisions(self, work: WorkingSet, decided: Decided, wave: _Wave) -> list[Any]:
+        choices, names = decided.choices, decided.names
+        chosen = choices.chosen.tolist()
+        # A row without an offer reads the last column, and its word for NO_OFFER.
+        channel = choices.channel[np.arange(len(chosen)), choices.chosen]
+        offer_ids = [*(text.offer_id for text in self.texts), None]
+        return filled(
+            DECISION,
+            schema_version=repeat(SCHEMA_VERSION),
+            event_id=[f"{name}.decision" for name in names],
+            customer_id=wave.customer_ids,
+            event_time_ms=wave.at_ms,
+            decision_id=names,
+            trigger=_triggers(work, decided.events),
+            result=[RESULTS[code] for code in choices.result.tolist()],
+            arm=[ARMS[code] for code in choices.arm.tolist()],
+            model_input=self._model_inputs(decided),
+            candidates=self._candidates(choices),
+            exclusions=self._exclusions(choices),
+            no_offer_logging_propensity=choices.logging_propensity[:, -1].tolist(),
+            exploration_gamma=choices.gamma.tolist(),
+            draw=decided.draw.tolist(),
+            offer_id=[offer_ids[column] for column in chosen],
+            channel=_words_or_none(CHANNELS, np.where(choices.chosen == NO_OFFER, -1, channel)),
+            reasons=wave.reasons,
+            segment=[None if segment < 0 else segment for segment in decided.segment.tolist()],
+            model_version=repeat(decided.models.version),
+            policy_version=repeat(self.policy.policy.policy_version),
+            seed_version=repeat(self.seed_version),
+            stream_time_ms=work.stream_time_ms[decided.events].tolist(),
+        )
 
-    def _candidates(self, choices: Choices) -> list[list[Document]]:
+    def _offers(self, decided: Decided, wave: _Wave, sent: Int64s) -> list[Any]:
+        choices, rows = decided.choices, sent.tolist()
+        chosen = choices.chosen[sent]
+        texts = [self.texts[column] for column in chosen.tolist()]
+        channels = [CHANNELS[code] for code in choices.channel[sent, chosen].tolist()]
+        shown = [text.by_channel[channel] for text, channel in zip(texts, channels, strict=True)]
+        names, at_ms = [decided.names[row] for row in rows], [wave.at_ms[row] for row in rows]
+        return filled(
+            OFFER,
+            schema_version=repeat(SCHEMA_VERSION),
+            event_id=[f"{name}.offer" for name in names],
+            customer_id=[wave.customer_ids[row] for row in rows],
+            event_time_ms=at_ms,
+            decision_id=names,
+            offer_id=[text.offer_id for text in texts],
+            kind=[text.kind for text in texts],
+            products=[text.products for text in texts],
+            channel=channels,
+            creative_id=[creative.creative_id for creative in shown],
+            headline=[creative.headline for creative in shown],
+            talking_points=[creative.talking_points for creative in shown],
+            reasons=[wave.reasons[row] for row in rows],
+            p_accept=choices.p_accept[sent, chosen].tolist(),
+            value_minor=[text.value_minor for text in texts],
+            valid_from_ms=at_ms,
+            expires_at_ms=[at + text.validity_ms for at, text in zip(at_ms, texts, strict=True)],
+            attribution_window_ms=[text.window_ms for text in texts],
+            model_version=repeat(decided.models.version),
+            policy_version=repeat(self.policy.policy.policy_version),
+        )
+
+    def _model_inputs(self, decided: Decided) -> list[Any]:
+        inputs = filled(
+            MODEL_INPUT,
+            fingerprint=repeat(self.features.fingerprint),
+            inputs_milli=decided.inputs_milli.tolist(),
+        )
+        for row in np.flatnonzero(~decided.is_scored).tolist():
+            inputs[row] = None
+        return inputs
+
+    def _candidates(self, choices: Choices) -> list[list[Any]]:
         """Return the candidates of each decision: all of the wave in one go, then cut by decision."""
         is_candidate = choices.excluded == 0
         rows, columns = np.nonzero(is_candidate)
-        factors = (
-            choices.p_accept,
-            choices.context_weight,
-            choices.value,
-            choices.lever,
-            choices.priority,
-            choices.logging_propensity,
+        offer_ids = [text.offer_id for text in self.texts]
+        candidates = filled(
+            CANDIDATE,
+            offer_id=[offer_ids[column] for column in columns.tolist()],
+            channel=[CHANNELS[channel] for channel in choices.channel[rows, columns].tolist()],
+            p_accept=choices.p_accept[rows, columns].tolist(),
+            context_weight=choices.context_weight[rows, columns].tolist(),
+            value=choices.value[rows, columns].tolist(),
+            lever=choices.lever[rows, columns].tolist(),
+            priority=choices.priority[rows, columns].tolist(),
+            logging_propensity=choices.logging_propensity[rows, columns].tolist(),
         )
-        documents: list[Document] = [
-            {
-                "offer_id": self.texts[column].offer_id,
-                "channel": CHANNELS[channel],
-                "p_accept": p_accept,
-                "context_weight": context_weight,
-                "value": value,
-                "lever": lever,
-                "priority": priority,
-                "logging_propensity": logging_propensity,
-            }
-            for column, channel, p_accept, context_weight, value, lever, priority, logging_propensity in zip(
-                columns.tolist(),
-                choices.channel[rows, columns].tolist(),
-                *(factor[rows, columns].tolist() for factor in factors),
-                strict=True,
-            )
-        ]
         ends = np.cumsum(is_candidate.sum(axis=1)).tolist()
-        return [documents[start:end] for start, end in pairwise([0, *ends])]
+        return [candidates[start:end] for start, end in pairwise([0, *ends])]
 
-    def _exclusions(self, choices: Choices) -> list[dict[str, str]]:
+    def _exclusions(self, choices: Choices) -> list[Any]:
         """Return offer → reason code of each decision; equal rows, of which there are many, share one."""
-        n_offers = len(self.texts)
-        flat = choices.excluded.tobytes()
-        keys = [flat[start : start + n_offers] for start in range(0, len(flat), n_offers)]
-        told = {
-            key: {text.offer_id: _CODES[code] for text, code in zip(self.texts, key, strict=True) if code}
-            for key in set(keys)
-        }
-        return [told[key] for key in keys]
+        n_offers, flat = len(self.texts), choices.excluded.tobytes()
+        told = self.exclusions_of
+        return [told(flat[start : start + n_offers]) for start in range(0, len(flat), n_offers)]
 
-    def _reasons(self, decided: Decided) -> list[list[Document]]:
+    def _reasons(self, decided: Decided) -> list[list[Any]]:
         """Return the strongest reasons for the chosen offers' scores, in words."""
-        reasons: list[list[Document]] = [[] for _ in decided.names]
+        reasons: list[list[Any]] = [[] for _ in decided.names]
         chosen = decided.choices.chosen
         rows = np.flatnonzero(chosen != NO_OFFER)
         models = np.array([self.texts[column].model for column in chosen[rows].tolist()], dtype=np.int64)
         strongest = decided.models.explain_rows(decided.inputs_milli[rows], models, REASONS)
+        words = self.features.descriptions
         for row, found in zip(rows.tolist(), strongest, strict=True):
-            reasons[row] = [
-                {
-                    "feature": name,
-                    "text": self.features.descriptions.get(name, name),
-                    "contribution": contribution,
-                }
-                for name, contribution in found
-            ]
+            reasons[row] = [REASON(name, words.get(name, name), share) for name, share in found]
         return reasons
 
 
-def _triggers(work: WorkingSet, events: Int64s) -> list[Document]:
-    decoded = work.decoded
-    event_ids = decoded.event_ids[events].tolist()
-    return [
-        {
-            "topic": INPUT_ROLES[place.role],
-            "kind": kinds[kind]
-            if (kinds := KINDS_OF_SOURCE[INPUT_ROLES[place.role]])
-            else INPUT_ROLES[place.role],
-            "event_id": event_id,
-            "partition": place.partition,
-            "offset": place.offset,
-        }
-        for place, kind, event_id in zip(
-            work.places(events), decoded.events.kind[events].tolist(), event_ids, strict=True
-        )
-    ]
+def _words_or_none(words: Sequence[str], codes: Int64s) -> list[str | None]:
+    """Return the word of each code, None for -1."""
+    known = (*words, None)
+    return [known[code] for code in codes.tolist()]
+
+
+def _triggers(work: WorkingSet, events: Int64s) -> list[Any]:
+    columns = work.decoded.events
+    roles = columns.source[events].tolist()
+    return filled(
+        TRIGGER,
+        topic=[INPUT_ROLES[role] for role in roles],
+        kind=[
+            _KIND_WORDS[role][kind] for role, kind in zip(roles, columns.kind[events].tolist(), strict=True)
+        ],
+        event_id=work.decoded.event_ids[events].tolist(),
+        partition=work.decoded.partition[events].tolist(),
+        offset=work.decoded.offset[events].tolist(),
+    )
 
 
 def _offer_text(catalogue: OfferCatalogue, offer: Offer) -> OfferText:
@@ -303,16 +295,7 @@ def _offer_text(catalogue: OfferCatalogue, offer: Offer) -> OfferText:
         value_minor=sum(product.margin_minor for product in products),
         validity_ms=offer.validity_days * DAY_MS,
         window_ms=products[0].attribution_window_days * DAY_MS,
-        by_channel={
-            channel: {
-                "offer_id": offer.offer_id,
-                "kind": offer.kind,
-                "products": list(offer.products),
-                "channel": channel,
-                "creative_id": creative.creative_id,
-                "headline": creative.headline,
-                "talking_points": list(creative.talking_points),
-            }
-            for channel, creative in offer.creatives.items()
-        },
+        kind=offer.kind,
+        products=offer.products,
+        by_channel=offer.creatives,
     )

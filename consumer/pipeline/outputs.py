@@ -1,24 +1,31 @@
-"""The documents that leave a scorer: offers, decisions, examples, dead letters, with CloudEvents headers.
+"""The records that leave a scorer: offers, decisions, examples, dead letters, with CloudEvents headers.
 
-Rules of this file: one function a record; every value is a plain Python value, so that the encoded
-bytes depend on the decision alone. The fields are those of `vocabulary/messages.py`; a test validates
-what is built here against those models.
+Rules of this file: records are made a list at a time; every value is a plain Python value or a struct of
+those, so that the encoded bytes depend on the decision alone. The fields are those of
+`vocabulary/messages.py`; a test validates what is built here against those models.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import repeat
+from typing import Any, Final
+
+import numpy as np
 
 from consumer.decoded import DeadLetter
 from consumer.vocabulary.log import OutputRecord
-from consumer.vocabulary.time import iso_utc
+from consumer.vocabulary.time import iso_utc_all
 
 Document = dict[str, Any]
-Encode = Callable[[Document], bytes]
+Encode = Callable[[Any], bytes]
 
-SOURCE = b"upswell/scorer"
+_SPECVERSION: Final = ("ce_specversion", b"1.0")
+_SOURCE: Final = ("ce_source", b"upswell/scorer")
+_OFFER: Final = ("ce_type", b"upswell.offer_made.v1")
+_DECISION: Final = ("ce_type", b"upswell.decision.v1")
+_EXAMPLE: Final = ("ce_type", b"upswell.example.v1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,30 +34,37 @@ class OutputEncoder:
 
     encode: Encode
 
-    def offer(self, document: Document) -> OutputRecord:
-        """Return the `nbo.offers` record of an offer."""
-        return self._record("offers", document, key=document["customer_id"], ce_type=b"upswell.offer_made.v1")
+    def offers(self, offers: Sequence[Any]) -> list[OutputRecord]:
+        """Return the `nbo.offers` records of offers (structs)."""
+        return self._records("offers", offers, _OFFER, keys=[offer.customer_id for offer in offers])
 
-    def decision(self, document: Document) -> OutputRecord:
-        """Return the `nbo.decisions` record of a decision."""
-        return self._record(
-            "decisions", document, key=document["customer_id"], ce_type=b"upswell.decision.v1"
-        )
+    def decisions(self, decisions: Sequence[Any]) -> list[OutputRecord]:
+        """Return the `nbo.decisions` records of decisions (structs)."""
+        keys = [decision.customer_id for decision in decisions]
+        return self._records("decisions", decisions, _DECISION, keys=keys)
 
-    def example(self, document: Document) -> OutputRecord:
-        """Return the `nbo.examples` record of a matured label."""
-        return self._record("examples", document, key=document["product_id"], ce_type=b"upswell.example.v1")
+    def examples(self, examples: Sequence[Any]) -> list[OutputRecord]:
+        """Return the `nbo.examples` records of matured labels (structs)."""
+        keys = [example.product_id for example in examples]
+        return self._records("examples", examples, _EXAMPLE, keys=keys)
 
-    def _record(self, role: str, document: Document, *, key: str, ce_type: bytes) -> OutputRecord:
-        time_ms = document["event_time_ms"]
-        headers = (
-            ("ce_specversion", b"1.0"),
-            ("ce_id", document["event_id"].encode()),
-            ("ce_source", SOURCE),
-            ("ce_type", ce_type),
-            ("ce_time", iso_utc(time_ms).encode()),
-        )
-        return OutputRecord(role, key.encode(), self.encode(document), time_ms, headers)
+    def _records(
+        self, role: str, documents: Sequence[Any], ce_type: tuple[str, bytes], *, keys: Sequence[str]
+    ) -> list[OutputRecord]:
+        times_ms = [document.event_time_ms for document in documents]
+        texts = iso_utc_all(np.array(times_ms, dtype=np.int64))
+        headers = [
+            (
+                _SPECVERSION,
+                ("ce_id", document.event_id.encode()),
+                _SOURCE,
+                ce_type,
+                ("ce_time", text.encode()),
+            )
+            for document, text in zip(documents, texts, strict=True)
+        ]
+        values = map(self.encode, documents)
+        return list(map(OutputRecord, repeat(role), map(str.encode, keys), values, times_ms, headers))
 
 
 def dead_letter_record(letter: DeadLetter, source_topic: str) -> OutputRecord:

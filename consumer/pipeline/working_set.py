@@ -6,9 +6,8 @@ The only place of the pipeline where anything changes. It lives for one batch, i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 
@@ -41,14 +40,6 @@ class StoredForms:
     n_inputs: int
 
 
-class Place(NamedTuple):
-    """Position of an event; `role` is the place in `INPUT_ROLES`."""
-
-    partition: int
-    role: int
-    offset: int
-
-
 @dataclass(slots=True)
 class WorkingSet:
     """One batch in hand.
@@ -77,16 +68,11 @@ class WorkingSet:
         """The batch's events."""
         return self.loaded.decoded
 
-    def emit(self, output: OutputRecord, event: int) -> None:
-        """Publish `output` because of event row `event`."""
-        [place] = self.places(np.array([event]))
-        self.outputs.append(SourcedOutput(output, *place))
-
-    def places(self, events: Int64s) -> list[Place]:
-        """Return the position of each event row."""
+    def emit_all(self, outputs: Sequence[OutputRecord], events: Int64s) -> None:
+        """Publish each output because of the event row beside it."""
         decoded = self.decoded
-        columns = (decoded.partition, decoded.events.source, decoded.offset)
-        return list(map(Place, *(column[events].tolist() for column in columns)))
+        places = (decoded.partition, decoded.events.source, decoded.offset)
+        self.outputs += map(SourcedOutput, outputs, *(column[events].tolist() for column in places))
 
     def emit_at(self, output: OutputRecord, source: RawRecord) -> None:
         """Publish `output` because of a raw record that became no event."""
