@@ -107,15 +107,20 @@ def read_seeds(
     except OSError as error:
         raise ConfigurationError(f"Cannot read the seeds {file}: {error.strerror}.") from error
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the document"
-        raise ConfigurationError(f"The seeds {file} are no seed bundle: {place}: {first['msg']}.") from error
+        raise not_a_bundle(file, error) from error
     if bundle.fingerprint != fingerprint or tuple(bundle.input_names) != tuple(input_names):
         raise ConfigurationError(
             f"The seeds {file} were made for features {bundle.fingerprint}, but this build computes "
             f"{fingerprint}: make them again from history."
         )
     return seeds_of(bundle, feature_names=feature_names)
+
+
+def not_a_bundle(file: Path, error: ValidationError) -> ConfigurationError:
+    """Return the first fault of a document that is no bundle, as one sentence."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    place = ".".join(map(str, first["loc"])) or "the document"
+    return ConfigurationError(f"The seeds {file} are no seed bundle: {place}: {first['msg']}.")
 
 
 def seeds_of(bundle: SeedBundle, *, feature_names: Sequence[str]) -> SeedSet:

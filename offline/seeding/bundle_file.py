@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from consumer.scoring.seed_bundle import SeedBundle
+from consumer.scoring.seeds import not_a_bundle
 from consumer.vocabulary.errors import ConfigurationError
 
 
@@ -28,6 +31,31 @@ def write_bundle(bundle: SeedBundle, file: Path) -> None:
         raise ConfigurationError(f"Cannot write the seeds {file}: {error.strerror}.") from error
 
 
+def check_writable(file: Path) -> None:
+    """Refuse a place where a bundle cannot be written, before the work is done.
+
+    Raises
+    ------
+    ConfigurationError : it is a folder, or its folder cannot be made
+    """
+    if file.is_dir():
+        raise ConfigurationError(f"Cannot write the seeds {file}: it is a folder; name a file in it.")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"Cannot write the seeds {file}: {error.strerror}.") from error
+
+
 def read_bundle(file: Path) -> SeedBundle:
-    """Return the bundle in a file that `write_bundle` wrote."""
-    return SeedBundle.model_validate_json(file.read_bytes())
+    """Return the bundle in a file that `write_bundle` wrote.
+
+    Raises
+    ------
+    ConfigurationError : the file is not there, or is no bundle
+    """
+    try:
+        return SeedBundle.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise ConfigurationError(f"Cannot read the seeds {file}: {error.strerror}.") from error
+    except ValidationError as error:
+        raise not_a_bundle(file, error) from error

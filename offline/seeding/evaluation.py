@@ -73,8 +73,8 @@ def evaluated(lessons: Lessons, own: Int64s, *, progress: Callable[[str], None])
     marks = [int(len(lessons) * share) for share in (PENALTY_SHARE, HELD_OUT_SHARE)]
     early, between = lessons.rows(slice(0, marks[0])), lessons.rows(slice(marks[0], marks[1]))
     tried = {}
+    progress(f"choosing the penalty on {len(between):,} offers")
     for penalty in PENALTIES:
-        progress(f"trying the penalty {penalty}")
         p_accept = fitted_regression(early, own, penalty=penalty).p_accept(between.inputs, between.product)
         tried[penalty] = log_loss(p_accept, between.accepted)
     best = min(tried, key=lambda penalty: tried[penalty])

@@ -26,7 +26,7 @@ from consumer.features.catalogue import FeatureCatalogue, catalogue_for
 from consumer.scoring.seed_bundle import SeedBundle, SeedCalibration, SeedModel, SeedScaler, SeedSegments
 from consumer.scoring.seeds import placer_of
 from consumer.vocabulary.products import OfferCatalogue
-from offline.backfill import PastFeatures, features_of_past
+from offline.backfill import PastFeatures, Progress, features_of_past
 from offline.past_files import days, read_offers
 from offline.seeding.evaluation import Evaluation, evaluated
 from offline.seeding.lessons import check_offers, lessons_of
@@ -54,6 +54,9 @@ SHARED_EVIDENCE: Final = 0.1
 
 CALIBRATION_EVIDENCE_MAX: Final = 200.0
 """Held-out answers that a seed's calibration counts for at most: at that many its first steps are a third smaller."""
+
+
+GROWTH_TOLD: Final = 1.2
 
 
 @dataclass(frozen=True)
@@ -100,9 +103,22 @@ def seeds_from_history(
     past = features_of_past(
         days(history_dir, offers),
         catalogue,
-        progress=lambda count: told(f"reading the history with the scorer's own fold: {count:,} events"),
+        progress=_by_growth(told),
     )
     return seeding_of(past, catalogue, seed=seed, n_segments=n_segments, told=told)
+
+
+def _by_growth(told: Told) -> Progress:
+    """Tell how much was read each time that it has grown by a fifth: some dozen lines for any history."""
+    last = 0
+
+    def tell(count: int) -> None:
+        nonlocal last
+        if count >= last * GROWTH_TOLD:
+            last = count
+            told(f"reading the history with the scorer's own fold: {count:,} events")
+
+    return tell
 
 
 def seeding_of(

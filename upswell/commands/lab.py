@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from upswell.commands import lab_explore
+from upswell.commands import lab_explore, lab_seed
 
 app = typer.Typer(help="The laboratory: files of customers, segments, seeds.", no_args_is_help=True)
 
@@ -18,3 +18,4 @@ def _group() -> None:
 
 
 app.command("explore")(lab_explore.explore)
+app.command("seed")(lab_seed.seed)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from upswell.commands.seeds_option import SeedsOption, with_seeds
 from upswell.commands.setup import settings
 
 
@@ -26,6 +27,7 @@ def score(
             "two runs over the same log make the same offers."
         ),
     ] = Models.LIVE,
+    seeds: SeedsOption = None,
 ) -> None:
     """Read the bank's events, keep the customers' features, decide and publish offers.
 
@@ -33,7 +35,7 @@ def score(
 
     Example: UPSWELL_KAFKA_BOOTSTRAP_SERVERS=kafka:9092 UPSWELL_REDIS_URL=redis://redis:6379 upswell score
     """
-    told = settings()
+    told = with_seeds(settings(), seeds)
     from consumer.app import run_scorer
 
     run_scorer(told, models_frozen=models is Models.FROZEN)
