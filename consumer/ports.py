@@ -11,12 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from consumer.vocabulary.log import OutputRecord, RawRecord, TopicPartition
 from consumer.vocabulary.past import PublishedDecisions
 
 __all__ = ["OutputRecord", "RawRecord", "TopicPartition"]
+
+
+UNFINISHED_BACKFILL: Final = "unfinished_backfill"
+"""In `PartitionState.extra` while a backfill writes the partition: nobody may read on from such a state."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from consumer.ports import Bounds, OutboxEntry, PartitionState
+from consumer.ports import UNFINISHED_BACKFILL, Bounds, OutboxEntry, PartitionState
 from consumer.vocabulary.errors import ConfigurationError
 
 
@@ -52,14 +52,25 @@ def plan_takeover(
 
     Raises
     ------
-    ConfigurationError : the log does not hold the position any more; a person has to choose
+    ConfigurationError : the log does not hold the position any more, or a backfill was interrupted; a person
+        has to choose
     """
+    _check_finished(state)
     start = {role: _start_of(role, state, bounds[role]) for role in bounds}
     for role in bounds.keys() & committed.keys():
         _check_committed(role, state.partition, committed[role], bounds[role])
     republish = tuple(entry for entry in outbox if not _is_published(entry, committed))
     suppressed = {role: offset for role, offset in committed.items() if offset > start.get(role, 0)}
     return TakeoverPlan(start=start, republish=republish, suppressed_until=suppressed)
+
+
+def _check_finished(state: PartitionState) -> None:
+    """Half a backfill with its topics read on top would count some events twice and others never."""
+    if UNFINISHED_BACKFILL in state.extra:
+        raise ConfigurationError(
+            f"partition {state.partition}: a backfill of its state has not finished; wait for it, run "
+            f"`upswell lab backfill` again, or clear the state of this partition to start from its topics alone"
+        )
 
 
 def _start_of(role: str, state: PartitionState, bounds: Bounds) -> int:
