@@ -1,0 +1,1 @@
+"""Segments of customers from a table: how many, which ones, how sure, and what to do with them."""

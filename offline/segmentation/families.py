@@ -1,0 +1,141 @@
+"""Three segmentations side by side: who customers are, what they do, what they are worth.
+
+Rules of this file: each family by its own columns alone and with a number of segments of its own, so that
+the three can be compared; a column with missing values or one value is left out, and that is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from offline.segmentation.axes import family_of
+from offline.segmentation.comparison import agreement, crosstab
+from offline.segmentation.features import differs, distinct_count, numeric_values
+from offline.segmentation.kmeans import kmeans_labels
+from offline.segmentation.naming import outstanding
+from offline.segmentation.partition import Partition, partition_of
+from offline.segmentation.plan import WHOLE_ROWS_MAX, Floats, Int64s, SegmentationPlan
+from offline.segmentation.profiles import Profiles, profiles_of
+from offline.segmentation.rules import SegmentRules
+from offline.segmentation.sampling import sample_rows
+from offline.segmentation.scaling import fit_scaling
+from offline.segmentation.silhouette import silhouettes
+from offline.segmentation.threads import repeatable_threads
+from offline.tables.reading import ColumnReading
+from offline.tables.table import Announce
+
+FAMILIES: Final = ("demographic", "behavioural", "value")
+
+FAMILY_K_MAX: Final = 6
+"""A family is a view beside the segments; more parts than this nobody compares by eye."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One family's segments.
+
+    Parameters
+    ----------
+    name : demographic | behavioural | value
+    columns : that it is made of
+    partition : of all customers
+    silhouette : mean of the sample, for each number of segments that was tried
+    profiles : of its columns
+    descriptions : of each segment, what stands out
+    ari : adjusted Rand index against the segments of all features
+    crosstab : "segment of all features,segment of this family" → customers
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    partition: Partition
+    silhouette: Mapping[int, float]
+    profiles: Profiles
+    descriptions: tuple[str, ...]
+    ari: float
+    crosstab: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Families:
+    """The families that the table has columns for, and sentences about what is not there."""
+
+    found: tuple[Family, ...]
+    notes: tuple[str, ...]
+
+
+def families_of(
+    frame: pd.DataFrame,
+    columns: Sequence[ColumnReading],
+    *,
+    labels: Int64s,
+    plan: SegmentationPlan,
+    rules: SegmentRules,
+    announce: Announce,
+) -> Families:
+    """Return a segmentation by each family of columns.
+
+    Parameters
+    ----------
+    frame : a row a customer
+    columns : of the table
+    labels : shape (n_customers,), the segments by all features
+    plan : for scale and seed
+    rules : which columns belong to which family
+    announce : told before each family
+    """
+    found, notes = [], []
+    for name in FAMILIES:
+        own = [column.name for column in columns if family_of(column, rules) == name]
+        fit = [column for column in own if _is_fit(frame, column)]
+        if len(fit) < len(own):
+            left = ", ".join(sorted(set(own) - set(fit)))
+            notes.append(f"Not in the {name} segments, for missing values or a single value: {left}.")
+        raw = np.column_stack([numeric_values(frame, column) for column in fit]) if fit else None
+        if raw is None or distinct_count(raw, enough=FAMILY_K_MAX) < 2:
+            notes.append(f"There are no {name} segments: the file has no column for them.")
+            continue
+        announce(f"{name} segments by {', '.join(fit)}")
+        found.append(_family(name, fit, frame, raw, labels=labels, plan=plan))
+    return Families(tuple(found), tuple(notes))
+
+
+def _is_fit(frame: pd.DataFrame, column: str) -> bool:
+    return not frame[column].isna().any() and differs(frame, column)
+
+
+def _family(
+    name: str, columns: list[str], frame: pd.DataFrame, raw: Floats, *, labels: Int64s, plan: SegmentationPlan
+) -> Family:
+    partition, tried = _best_partition(raw, plan)
+    profiles = profiles_of(frame, columns, partition.labels)
+    return Family(
+        name=name,
+        columns=tuple(columns),
+        partition=partition,
+        silhouette=tried,
+        profiles=profiles,
+        descriptions=tuple(outstanding(profiles, segment) for segment in range(partition.k)),
+        ari=agreement(labels, partition.labels),
+        crosstab=crosstab(labels, partition.labels),
+    )
+
+
+def _best_partition(raw: Floats, plan: SegmentationPlan) -> tuple[Partition, dict[int, float]]:
+    scaled = fit_scaling(raw, plan.scale).scaled(raw)
+    sample = sample_rows(len(raw), WHOLE_ROWS_MAX, plan.seed)
+    last = min(FAMILY_K_MAX, distinct_count(raw, enough=FAMILY_K_MAX + 1))
+    ks = range(2, max(2, last - (last < FAMILY_K_MAX)) + 1)
+    with repeatable_threads(len(raw)):
+        partitions = [
+            partition_of(scaled, kmeans_labels(scaled, k, sample=sample, seed=plan.seed)) for k in ks
+        ]
+        values = silhouettes(scaled[sample], [one.labels[sample] for one in partitions])
+    tried = {k: float(found.mean()) for k, found in zip(ks, values, strict=True) if found is not None}
+    best = max(tried, key=lambda k: (tried[k], -k)) if tried else 2
+    return partitions[best - 2], tried
