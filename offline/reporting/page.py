@@ -21,12 +21,12 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from offline.reporting.numbers import MISSING, shown_number
 from offline.reporting.style import STYLE
 
 Cell = object
 Rows = Sequence[Sequence[Cell]]
 
-MISSING: Final = "–"
 NUMBERS: Final = (int, float, np.number)
 
 
@@ -75,12 +75,18 @@ class Section:
         headings, cells = _headings_and_cells(rows, columns)
         return self._add(_table(headings, cells, caption=caption, formats=formats or {}, note=note))
 
-    def figure(self, png: bytes, *, title: str, alt: str, caption: str = "") -> Section:
-        """Add a picture; `alt` says in words what it shows, for readers who cannot see it."""
+    def figure(
+        self, png: bytes, *, title: str, alt: str, caption: str = "", is_half: bool = False
+    ) -> Section:
+        """Add a picture; `alt` says in words what it shows, for readers who cannot see it.
+
+        Two neighbours that are `is_half` stand beside each other where the page is wide enough.
+        """
         source = base64.b64encode(png).decode("ascii")
         below = f" {escape(caption)}" if caption else ""
+        size = ' class="half"' if is_half else ""
         return self._add(
-            f'<figure><img src="data:image/png;base64,{source}" alt="{escape(alt)}">'
+            f'<figure{size}><img src="data:image/png;base64,{source}" alt="{escape(alt)}">'
             f"<figcaption><b>{escape(title)}.</b>{below}</figcaption></figure>"
         )
 
@@ -119,21 +125,6 @@ class Report:
             f"<header><h1>{escape(self.title)}</h1><p>{escape(self.subtitle)}</p></header>\n"
             f"<nav>{links}</nav>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
         )
-
-
-def shown_number(value: float, specification: str | None = None) -> str:
-    """Return a number for people: thousands separators, six significant digits unless a format says otherwise.
-
-    Examples
-    --------
-    >>> shown_number(34574.242424), shown_number(660), shown_number(0.608860), shown_number(1_000_000.0)
-    ('34,574.2', '660', '0.60886', '1,000,000')
-    """
-    if value != value:  # noqa: PLR0124  # only NaN differs from itself
-        return MISSING
-    if specification is not None:
-        return format(value, specification)
-    return f"{value:,.0f}" if abs(value) >= 1e5 or float(value).is_integer() else f"{value:,.6g}"
 
 
 def _headings_and_cells(

@@ -47,6 +47,11 @@ class ColumnReading:
         return self.mapping.unit
 
     @property
+    def title(self) -> str:
+        """The name with its unit, as axes and headings show it."""
+        return f"{self.name} ({self.unit})" if self.unit else self.name
+
+    @property
     def missing_share(self) -> float:
         """Share of the rows without a value, in [0, 1]."""
         return self.missing_count / self.rows_count
@@ -58,8 +63,7 @@ class ColumnReading:
 
     def sentences(self) -> list[str]:
         """Return what is worth saying about the reading of this column."""
-        found = [*self._conversions(), *self._oddities()]
-        return [f"{self.name}: {text}." for text in found]
+        return [*(f"{self.name}: {text}." for text in self._conversions()), *self.oddities()]
 
     def _conversions(self) -> list[str]:
         found = []
@@ -76,7 +80,8 @@ class ColumnReading:
             found.append(f"{sum(self.renamed.values()):,} cells got the name of their code ({renamed})")
         return found
 
-    def _oddities(self) -> list[str]:
+    def oddities(self) -> list[str]:
+        """Return what in the values the mapping did not expect: codes and ranges."""
         found = []
         if self.odd_values:
             odd = ", ".join(f"{code!r} {count:,}" for code, count in self.odd_values.items())
@@ -84,12 +89,15 @@ class ColumnReading:
                 f"{sum(self.odd_values.values()):,} cells hold a code that is not documented ({odd})"
             )
         if self.outside_count:
-            low, high = self.mapping.minimum, self.mapping.maximum
             found.append(
-                f"{self.outside_count:,} values lie outside the plausible range "
-                f"{'…' if low is None else f'{low:,g}'} to {'…' if high is None else f'{high:,g}'}; they are kept"
+                f"{self.outside_count:,} values are not plausible, being {self._outside()}; they are kept"
             )
-        return found
+        return [f"{self.name}: {text}." for text in found]
+
+    def _outside(self) -> str:
+        low, high = self.mapping.minimum, self.mapping.maximum
+        ends = [f"below {low:,g}" if low is not None else "", f"above {high:,g}" if high is not None else ""]
+        return " or ".join(filter(None, ends))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

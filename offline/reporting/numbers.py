@@ -1,0 +1,28 @@
+"""Numbers as people read them.
+
+Rules of this file: pure, no imports of the project: every part of the laboratory may use it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+MISSING: Final = "–"
+WHOLE_FROM: Final = 1e5
+"""From here on digits after the point say nothing any more."""
+
+
+def shown_number(value: float, specification: str | None = None) -> str:
+    """Return a number for people: thousands separators, six significant digits unless a format says otherwise.
+
+    Examples
+    --------
+    >>> shown_number(34574.242424), shown_number(660), shown_number(0.608860), shown_number(5_649_550.5)
+    ('34,574.2', '660', '0.60886', '5,649,550')
+    """
+    if value != value:  # noqa: PLR0124  # only NaN differs from itself
+        return MISSING
+    if specification is not None:
+        return format(value, specification)
+    is_whole = abs(value) < float("inf") and float(value).is_integer()
+    return f"{value:,.0f}" if is_whole or abs(value) >= WHOLE_FROM else f"{value:,.6g}"
