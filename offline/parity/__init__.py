@@ -1,0 +1,1 @@
+"""Parity: what the store and the decision log hold, against the same features from history."""

@@ -1,0 +1,58 @@
+"""The log of a bank in memory as a history, whole or up to a cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from consumer.adapters.memory_group import MemoryGroup
+from consumer.adapters.memory_io import MemorySource
+from consumer.vocabulary.log import RawRecord
+from offline.backfilling.export import HistoryWriter
+from tests.simulation.world import World
+
+
+class _Nobody:
+    def on_assigned(self, partitions: frozenset[int]) -> None:
+        return None
+
+    def on_revoked(self, partitions: frozenset[int]) -> None:
+        return None
+
+
+def merged_records(world: World) -> list[RawRecord]:
+    """Return all input records of a world's log in merged order."""
+    source = MemorySource(world.log, MemoryGroup("past", world.n_partitions), member="p")
+    source.open(_Nobody())
+    found: list[RawRecord] = []
+    while records := source.poll(10_000, 0.0):
+        found += records
+    # Partitions one after the other would be in no order of time.
+    return sorted(found, key=lambda record: record.timestamp_ms)
+
+
+def write_past(
+    world: World, records: Iterable[RawRecord], history_dir: Path, *, decisions: bool = False
+) -> Path:
+    """Write these records, and if asked all decisions of the world, as a history."""
+    with HistoryWriter(history_dir, world.policy.catalogue) as writer:
+        writer.write(list(records))
+        if decisions:
+            writer.write_decisions([r.value for r in world.log.records("decisions") if r.value])
+    return history_dir
+
+
+def positions_after(world: World, records: Iterable[RawRecord]) -> dict[int, dict[str, int]]:
+    """Return partition → role → offset after the last of these records."""
+    positions: dict[int, dict[str, int]] = {number: {} for number in range(world.n_partitions)}
+    for record in records:
+        positions[record.partition][record.role] = record.offset + 1
+    return positions
+
+
+def clear_of(world: World, partition: int) -> None:
+    """Drop what a partition of the world's store holds."""
+    stored = world.store.partitions[partition]
+    stored.records.clear()
+    stored.open_decisions.clear()
+    stored.deadlines.clear()
