@@ -68,6 +68,10 @@ class Layout:
         """16 hex characters that name this layout."""
         return blake2b(self.to_json().encode(), digest_size=8).hexdigest()
 
+    def __hash__(self) -> int:
+        """Hash the fingerprint: what is kept for a layout is looked up at every batch, and it has 600 names."""
+        return hash(self.fingerprint)
+
     def to_json(self) -> str:
         """Return the layout as canonical JSON: equal layouts give equal text."""
         fields = [[f.name, f.format, list(f.members), f.has_bits] for f in self.fields]

@@ -1,4 +1,11 @@
-"""Customer records, and their stored form: the layout's fingerprint, then what is not zero.
+"""Customer records, and their stored form: which layout and form, then the words that are not zero.
+
+    4 bytes   head: names the layout, and whether the record is narrow or wide (`stored_words`)
+    the rest  its words without the zeros (`zero_words`)
+
+A record that was stored before there were forms begins with the eight bytes of its layout's fingerprint,
+and its words are those of the record as it lies in memory. It is still read, and stored anew when its customer
+is seen again.
 
 Rules of this file: a stored record that cannot be what `pack` wrote, or of a layout that nobody
 remembers, is a `Defect`: guessing at a customer's state would be worse than stopping.
@@ -7,17 +14,34 @@ remembers, is a `Defect`: guessing at a customer's state would be worse than sto
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from dataclasses import dataclass
+from functools import cache
+from typing import Final, Literal
 
 import numpy as np
 
 from consumer.features.layout import Layout, Records
 from consumer.features.migration import migrated
+from consumer.features.stored_words import Form, from_words, is_wide, n_words_of, to_words
 from consumer.features.tiles import clear_hidden_maxima
 from consumer.features.zero_words import WORD_BYTES, restored, suppressed
 from consumer.vocabulary.errors import Defect
 
+HEAD_BYTES: Final = 4
 _FINGERPRINT_BYTES: Final = 8
+_BLOCK_ROWS: Final = 400
+"""Records taken at a time: 1.3 MB, so that what one step has made is still in the cache for the next."""
+
+_FORMS: Final[tuple[Form, ...]] = ("narrow", "wide")
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What a head says about the value that it begins."""
+
+    layout: Layout
+    form: Form | Literal["as in memory"]
+    head_bytes: int
 
 
 def empty_records(layout: Layout, n: int) -> Records:
@@ -41,11 +65,24 @@ def pack(layout: Layout, records: Records) -> list[bytes]:
     >>> unpack({}, layout, [stored])["as_of_ms"].tolist()
     [7]
     """
-    if not len(records):
-        return []
+    blocks = (records[start : start + _BLOCK_ROWS] for start in range(0, len(records), _BLOCK_ROWS))
+    return [value for block in blocks for value in _packed_block(layout, block)]
+
+
+def _packed_block(layout: Layout, records: Records) -> list[bytes]:
     clear_hidden_maxima(records)
-    words = np.ascontiguousarray(records).view("<u4").reshape(len(records), -1)
-    return suppressed(words, bytes.fromhex(layout.fingerprint))
+    wide = is_wide(records)
+    if not wide.any():
+        return _packed(layout, records, "narrow")
+    values = np.empty(len(records), dtype=object)
+    for form in _FORMS:
+        if len(rows := np.flatnonzero(wide == (form == "wide"))):
+            values[rows] = _packed(layout, records[rows], form)
+    return list(values)
+
+
+def _packed(layout: Layout, records: Records, form: Form) -> list[bytes]:
+    return suppressed(to_words(layout, np.ascontiguousarray(records), form), head_of(layout, form))
 
 
 def unpack(layouts: Mapping[str, Layout], current: Layout, values: Sequence[bytes | None]) -> Records:
@@ -62,25 +99,83 @@ def unpack(layouts: Mapping[str, Layout], current: Layout, values: Sequence[byte
     Defect : a value is damaged, or of a layout that nobody remembers
     """
     records = empty_records(current, len(values))
-    for fingerprint, rows in _rows_by_fingerprint(values).items():
-        layout = current if fingerprint == current.fingerprint else layouts.get(fingerprint)
-        if layout is None:
-            raise Defect(f"a customer record has the unknown layout {fingerprint}")
-        found = _unpack_same_layout(layout, [value for row in rows if (value := values[row]) is not None])
-        if len(rows) == len(records) and layout is current:
-            return found
-        records[rows] = found if layout is current else migrated(layout, current, found)
+    kinds = _kinds(current)
+    rows_of = _rows_by_head(values)
+    if not rows_of.keys() <= kinds.keys():
+        kinds = {head: kind for layout in layouts.values() for head, kind in _kinds(layout).items()} | kinds
+    for head, rows in rows_of.items():
+        kind = _kind_of(head, kinds, values[rows[0]])
+        for start in range(0, len(rows), _BLOCK_ROWS):
+            _unpack_block(kind, current, values, rows[start : start + _BLOCK_ROWS], into=records)
     return records
 
 
-def _rows_by_fingerprint(values: Sequence[bytes | None]) -> dict[str, list[int]]:
+def _unpack_block(
+    kind: _Kind, current: Layout, values: Sequence[bytes | None], rows: list[int], *, into: Records
+) -> None:
+    """Write the records of the values at `rows`, all of one kind, over the empty ones `into`."""
+    told = [value for row in rows if (value := values[row]) is not None]
+    is_current = kind.layout.fingerprint == current.fingerprint
+    is_one_piece = rows[-1] - rows[0] == len(rows) - 1
+    if is_current and is_one_piece:
+        _unpacked(kind, told, into=into[rows[0] : rows[-1] + 1])
+        return
+    found = empty_records(kind.layout, len(rows))
+    _unpacked(kind, told, into=found)
+    into[rows] = found if is_current else migrated(kind.layout, current, found)
+
+
+def head_of(layout: Layout, form: Form) -> bytes:
+    """Return the bytes that begin every stored record of this layout and form.
+
+    They are taken from the fingerprint, every bit turned over, so that they begin no value of the older form;
+    the last bit is the form's.
+
+    Examples
+    --------
+    >>> from consumer.features.catalogue import catalogue_for
+    >>> layout = catalogue_for(("mortgage",)).layout
+    >>> int.from_bytes(head_of(layout, "narrow")) ^ int.from_bytes(head_of(layout, "wide"))
+    1
+    """
+    return _heads(layout)[_FORMS.index(form)]
+
+
+@cache
+def _heads(layout: Layout) -> tuple[bytes, bytes]:
+    number = ~int(layout.fingerprint[: 2 * HEAD_BYTES], 16) % 2 ** (8 * HEAD_BYTES)
+    return (number & ~1).to_bytes(HEAD_BYTES), (number | 1).to_bytes(HEAD_BYTES)
+
+
+@cache
+def _kinds(layout: Layout) -> dict[bytes, _Kind]:
+    """Return head → kind of everything that was ever stored with a layout."""
+    kinds = {head_of(layout, form): _Kind(layout, form, HEAD_BYTES) for form in _FORMS}
+    fingerprint = bytes.fromhex(layout.fingerprint)
+    kinds[fingerprint[:HEAD_BYTES]] = _Kind(layout, "as in memory", _FINGERPRINT_BYTES)
+    return kinds
+
+
+def _rows_by_head(values: Sequence[bytes | None]) -> dict[bytes, list[int]]:
     rows: dict[bytes, list[int]] = {}
     for row, value in enumerate(values):
         if value is not None:
-            rows.setdefault(value[:_FINGERPRINT_BYTES], []).append(row)
-    return {head.hex(): members for head, members in rows.items()}
+            rows.setdefault(value[:HEAD_BYTES], []).append(row)
+    return rows
 
 
-def _unpack_same_layout(layout: Layout, values: Sequence[bytes]) -> Records:
-    words = restored(values, layout.dtype.itemsize // WORD_BYTES, start=_FINGERPRINT_BYTES)
-    return words.view(layout.dtype).reshape(len(values))
+def _kind_of(head: bytes, known: Mapping[bytes, _Kind], example: bytes | None) -> _Kind:
+    if head not in known:
+        begin = (example or b"")[:_FINGERPRINT_BYTES].hex()
+        raise Defect(f"a customer record has an unknown layout: it begins with {begin}")
+    return known[head]
+
+
+def _unpacked(kind: _Kind, values: Sequence[bytes], *, into: Records) -> None:
+    layout = kind.layout
+    if kind.form != "as in memory":
+        words = restored(values, n_words_of(layout, kind.form), start=kind.head_bytes)
+        from_words(layout, words, kind.form, into=into)
+        return
+    words = restored(values, layout.dtype.itemsize // WORD_BYTES, start=kind.head_bytes)
+    into[...] = words.view(layout.dtype).reshape(len(values))

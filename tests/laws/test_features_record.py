@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from consumer.features.catalogue import catalogue_for
 from consumer.features.fold import fold
 from consumer.features.layout import Records
-from consumer.features.record import empty_records, pack, unpack
+from consumer.features.record import empty_records, head_of, pack, unpack
+from consumer.features.stored_words import Form
 from consumer.features.tiles import clear_hidden_maxima
 from consumer.features.values import feature_values
+from consumer.features.zero_words import suppressed
 from consumer.vocabulary.errors import Defect
 from tests.oracles.event_histories import N_CUSTOMERS, PRODUCTS, histories
 from tests.oracles.event_lists import Event, columns_of, interaction, outcome, profile, transaction
@@ -118,8 +120,62 @@ def test_records_of_several_layouts_are_read_in_one_batch() -> None:
 
 def test_a_record_of_a_layout_that_nobody_remembers_is_a_defect() -> None:
     stored = pack(LAYOUT, empty_records(LAYOUT, 1))
-    with pytest.raises(Defect, match=f"unknown layout {LAYOUT.fingerprint}"):
+    with pytest.raises(Defect, match=f"unknown layout: it begins with {stored[0][:8].hex()}"):
         unpack({}, catalogue_for(("mortgage",)).layout, stored)
+
+
+def stored_before_there_were_forms(records: Records) -> list[bytes]:
+    words = records.view("<u4").reshape(len(records), -1)
+    return suppressed(words, bytes.fromhex(LAYOUT.fingerprint))
+
+
+@given(histories())
+def test_a_record_that_was_stored_before_there_were_forms_is_read_and_stored_anew(
+    history: list[Event],
+) -> None:
+    records = folded(history)
+    stored = pack(LAYOUT, records)
+    older = stored_before_there_were_forms(records)
+    mixed = [older[0], None, *stored[1:]]
+    again = unpack({}, LAYOUT, mixed)
+    assert pack(LAYOUT, again[[0, 2, 3]]) == stored
+    newer = catalogue_for([*PRODUCTS, "car_loan"]).layout
+    assert np.array_equal(
+        unpack({LAYOUT.fingerprint: LAYOUT}, newer, older),
+        unpack({LAYOUT.fingerprint: LAYOUT}, newer, stored),
+    )
+
+
+@pytest.mark.parametrize(
+    ("amount_minor", "count", "head"),
+    [
+        (2**24 - 1, 1, "narrow"),
+        (2**24, 1, "wide"),
+        (10**15, 3, "wide"),
+        (1, 255, "narrow"),
+        (1, 256, "wide"),
+        (7 * 10**12, 65_535, "wide"),
+    ],
+)
+def test_a_tile_too_large_for_one_word_makes_its_record_wide(
+    amount_minor: int, count: int, head: Form
+) -> None:
+    records = empty_records(LAYOUT, 3)
+    records["as_of_ms"] = 1_700_000_000_000
+    records["tile_sum"][1, 7], records["tile_count"][1, 7] = amount_minor, count
+    stored = pack(LAYOUT, records)
+    assert [value[:4] for value in stored] == [head_of(LAYOUT, form) for form in ("narrow", head, "narrow")]
+    assert np.array_equal(unpack({}, LAYOUT, stored), records)
+
+
+def test_more_records_than_are_packed_at_a_time_keep_their_order() -> None:
+    records = empty_records(LAYOUT, 1_001)
+    records["as_of_ms"] = np.arange(1_001) + 1
+    records["tile_sum"][::7, 3] = 2**40
+    values: list[bytes | None] = list(pack(LAYOUT, records))
+    assert np.array_equal(unpack({}, LAYOUT, values), records)
+    values[500] = None
+    assert unpack({}, LAYOUT, values)["as_of_ms"].tolist() == [*range(1, 501), 0, *range(502, 1_002)]
 
 
 @pytest.mark.parametrize("damage", [slice(0, 8), slice(0, 20), slice(0, -4), slice(0, -1)])
