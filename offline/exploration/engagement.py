@@ -22,6 +22,30 @@ from offline.tables.table import Table
 ENGAGEMENT_SCORE: Final = "Engagement_Score"
 
 
+def parsed_weights(text: str) -> dict[str, float]:
+    """Return the weights of `COLUMN=WEIGHT,…` from a command line; a column alone weighs 1.
+
+    Raises
+    ------
+    ConfigurationError : a part has another form
+
+    Examples
+    --------
+    >>> parsed_weights("calls=0.5,visits")
+    {'calls': 0.5, 'visits': 1.0}
+    """
+    weights = {}
+    for part in text.split(","):
+        column, sign, weight = part.rpartition("=")
+        try:
+            weights[(column if sign else part).strip()] = float(weight) if sign else 1.0
+        except ValueError as error:
+            raise ConfigurationError(
+                f"engagement {text!r}: {part!r} is not of the form COLUMN=WEIGHT"
+            ) from error
+    return weights
+
+
 def engagement_weights(table: Table, chosen: Mapping[str, float] | None = None) -> dict[str, float]:
     """Return channel → weight: as chosen, else as mapped, else 1 for each contact channel; empty without any.
 

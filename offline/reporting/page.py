@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from offline.reporting.numbers import MISSING, shown_number
+from offline.reporting.picture import Picture
 from offline.reporting.style import STYLE
 
 Cell = object
@@ -88,6 +89,16 @@ class Section:
         return self._add(
             f'<figure{size}><img src="data:image/png;base64,{source}" alt="{escape(alt)}">'
             f"<figcaption><b>{escape(title)}.</b>{below}</figcaption></figure>"
+        )
+
+    def picture(self, picture: Picture) -> Section:
+        """Add a picture with the words that belong to it."""
+        return self.figure(
+            picture.png,
+            title=picture.title,
+            alt=picture.alt,
+            caption=picture.caption,
+            is_half=picture.is_half,
         )
 
     def html(self) -> str:

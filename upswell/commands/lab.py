@@ -17,5 +17,5 @@ def _group() -> None:
     """Keep `explore` a command of its own: with one command Typer would merge it into the group."""
 
 
-app.command("explore")(lab_explore.explore)
+app.command("explore")(lab_explore.explore_file)
 app.command("seed")(lab_seed.seed)
