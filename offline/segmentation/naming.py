@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from offline.reporting.page import shown_number
+from offline.reporting.numbers import shown_number
 from offline.segmentation.axes import AxisScores, channel_of
 from offline.segmentation.profiles import Profiles
 from offline.segmentation.rules import CHANNEL, Advice, Naming, Rule, SegmentRules

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from upswell.commands import lab_explore, lab_seed
+from upswell.commands import lab_backfill, lab_explore, lab_export, lab_seed, lab_segment
 
 app = typer.Typer(help="The laboratory: files of customers, segments, seeds.", no_args_is_help=True)
 
@@ -18,4 +18,7 @@ def _group() -> None:
 
 
 app.command("explore")(lab_explore.explore_file)
+app.command("segment")(lab_segment.segment)
 app.command("seed")(lab_seed.seed)
+app.command("export")(lab_export.export)
+app.command("backfill")(lab_backfill.backfill)
