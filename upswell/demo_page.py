@@ -13,6 +13,7 @@ from rich.table import Table
 
 from consumer.vocabulary.messages import ModelSnapshot
 from producer_sim.summary import TruthSummary
+from upswell.first_day import FirstDay
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class DemoResult:
     latencies_ms: Sequence[float]
     models: Sequence[ModelSnapshot]
     live_days: int
+    first_day: FirstDay
 
 
 def demo_page(result: DemoResult, folder: Path) -> Group:
@@ -69,13 +71,35 @@ def _rows(result: DemoResult) -> list[tuple[str, str]]:
                 ),
             )
         )
-    return [*rows, ("Learning", _learning(result.models)), ("Event → offer", _latency(result.latencies_ms))]
+    return [
+        *rows,
+        ("What seeds are worth", _seeds(result.first_day)),
+        ("Learning", _learning(result.models)),
+        ("Event → offer", _latency(result.latencies_ms)),
+    ]
 
 
 def _learning(models: Sequence[ModelSnapshot]) -> str:
     examples = sum(model.evidence.get("examples", 0.0) for model in models)
     newest = max((model.version for model in models), default=0)
     return f"{len(models)} models learned from {examples:,.0f} answers, up to {newest} versions each"
+
+
+def _seeds(day: FirstDay) -> str:
+    """Say what the seeds are worth: the same first day with and without them."""
+    with_seeds, without = day.seeded, day.unseeded
+    made = (
+        f"first day: {with_seeds.offers:,} offers, {with_seeds.accepted:,} accepted ({with_seeds.conversion:.1%}); the same "
+        f"bank and day without seeds: {without.offers:,} offers, {without.accepted:,} accepted "
+        f"({without.conversion:.1%}), since models without evidence are held back"
+    )
+    found = day.losses
+    if found is None:
+        return made
+    return (
+        f"{made}. Log loss expected on the same {found.offers:,} offers: {found.seeded:.3f} with seeds, {found.unseeded:.3f} "
+        f"for models that learned from that one day, {found.truth:.3f} for somebody who knows every customer's mind"
+    )
 
 
 def _latency(latencies_ms: Sequence[float]) -> str:
@@ -91,7 +115,7 @@ def _further(folder: Path) -> str:
             "",
             "Where to look further",
             f"  {folder}/truth.json   what each simulated customer wanted",
-            f"  {folder}/seeds.json   the first weights",
+            f"  {folder}/seeds.html   segments and first weights, for people (seeds.json: for the models)",
             f"  {folder}/scorer.log   what the scorer says while it runs",
             "  deploy/policy/retail_bank.yaml   offers and rules: change one, run again",
             "  docs/ARCHITECTURE.md   how an event becomes an offer",

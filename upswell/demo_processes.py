@@ -33,15 +33,15 @@ class DemoProcesses:
     delivery: str
 
     @contextmanager
-    def running(self, *, seeds: Path) -> Iterator[None]:
-        """Run one scorer and one learner; both have their partitions when the block begins."""
+    def running(self, *, seeds: Path | None) -> Iterator[None]:
+        """Run one scorer and one learner, from seeds or from nothing; the block begins when both are ready."""
         environment = {
             "UPSWELL_KAFKA_BOOTSTRAP_SERVERS": self.servers,
             "UPSWELL_REDIS_URL": self.redis_url,
             "UPSWELL_TOPIC_PREFIX": self.topics.prefix,
             "UPSWELL_GROUP_ID": self.group_id,
             "UPSWELL_DELIVERY": self.delivery,
-            "UPSWELL_SEEDS": str(seeds),
+            "UPSWELL_SEEDS": "" if seeds is None else str(seeds),
         }
         with ExitStack() as stack:
             for name, command in (("scorer", "score"), ("learner", "learn")):
@@ -68,7 +68,7 @@ class DemoProcesses:
             name=name,
             port=port,
             command=(str(Path(sys.executable).with_name("upswell")), command),
-            log_file=self.folder / f"{name}.log",
+            log_file=self.folder / f"{self.topics.prefix}{name}.log",
             is_ready=lambda: _answers_yes(f"http://127.0.0.1:{port}/ready"),
             environment={**environment, "UPSWELL_METRICS_PORT": str(port)},
         )

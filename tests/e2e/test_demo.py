@@ -29,10 +29,29 @@ def test_the_demo_makes_offers_learns_and_says_so(capsys: pytest.CaptureFixture[
     assert len(result.latencies_ms) == result.summary.offers
     assert min(result.latencies_ms) > 0
     assert result.models
+    day = result.first_day
+    assert day.seeded.offers > day.unseeded.offers
+    assert day.losses is not None
+    assert day.losses.offers == day.seeded.offers
+    assert day.losses.truth < min(day.losses.seeded, day.losses.unseeded)
     page = capsys.readouterr().out
-    for word in ("Events", "Decisions", "Conversion", "Lift", "Against the oracle", "p99", "truth.json"):
+    for word in (
+        "Events",
+        "Decisions",
+        "Conversion",
+        "Lift",
+        "Against the oracle",
+        "What seeds are worth",
+        "p99",
+        "truth.json",
+    ):
         assert word in page
-    assert {path.name for path in Path("build/demo").iterdir()} >= {"truth.json", "seeds.json", "scorer.log"}
+    assert {path.name for path in Path("build/demo").iterdir()} >= {
+        "truth.json",
+        "seeds.json",
+        "seeds.html",
+        "scorer.log",
+    }
 
 
 def test_a_demo_that_is_interrupted_leaves_no_process_behind(repository: Path) -> None:
