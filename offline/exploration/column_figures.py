@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from offline.exploration.distribution import Distribution
 from offline.exploration.summary import CategorySummary
 from offline.reporting.figures import PALETTE, drawn, labelled, save_figure, shortened, thousands
-from offline.reporting.numbers import shown_number
+from offline.reporting.numbers import spoken_number
 from offline.reporting.picture import Picture, file_name
 from offline.tables.missing import MissingReport
 
@@ -39,10 +39,12 @@ def distribution_picture(found: Distribution, title: str) -> Picture:
             edgecolor="white",
             linewidth=0.4,
         )
-        _mark_mean_and_median(upper, found)
+        _mark_median(upper, found)
         labelled(upper, found.name, y="customers")
         thousands(upper, y=True)
         _draw_box(lower, found)
+        room = 0.03 * (bars.edges[-1] - bars.edges[0])
+        lower.set_xlim(bars.edges[0] - room, bars.edges[-1] + room)
         thousands(lower, x=True)
         lower.set_xlabel(title)
         png = save_figure(figure, None)
@@ -51,17 +53,28 @@ def distribution_picture(found: Distribution, title: str) -> Picture:
         name=file_name("distribution", found.name),
         png=png,
         title=found.name,
-        alt=f"Histogram and box plot of {title}: median {shown_number(box.median)}, "
-        f"quartiles {shown_number(box.first_quartile)} and {shown_number(box.third_quartile)}",
-        caption=f"Median {shown_number(box.median)}, middle half {shown_number(box.first_quartile)} to "
-        f"{shown_number(box.third_quartile)}; {box.outside_count:,} values beyond the whiskers.",
+        alt=f"Histogram and box plot of {title}: median {spoken_number(box.median)}, "
+        f"quartiles {spoken_number(box.first_quartile)} and {spoken_number(box.third_quartile)}",
+        caption=f"Median {spoken_number(box.median)}, middle half {spoken_number(box.first_quartile)} to "
+        f"{spoken_number(box.third_quartile)}; {box.outside_count:,} values beyond the whiskers."
+        f"{_not_drawn(found)}",
         is_half=True,
     )
 
 
-def _mark_mean_and_median(axes: Axes, found: Distribution) -> None:
+def _not_drawn(found: Distribution) -> str:
+    bars = found.histogram
+    if not bars.beyond_count:
+        return ""
+    return (
+        f" {bars.beyond_count:,} customers outside {spoken_number(bars.edges[0])} to "
+        f"{spoken_number(bars.edges[-1])} are not drawn."
+    )
+
+
+def _mark_median(axes: Axes, found: Distribution) -> None:
     median = found.box_plot.median
-    axes.axvline(median, color=PALETTE[1], linewidth=1.6, label=f"median {shown_number(median)}")
+    axes.axvline(median, color=PALETTE[1], linewidth=1.6, label=f"median {spoken_number(median)}")
     axes.legend(loc="best")
 
 
@@ -161,7 +174,7 @@ def _bars(names: list[str], values: list[float] | list[int], *, heading: str, x:
         bars = axes.barh(places, values, color=colour, height=0.72)
         axes.bar_label(
             bars,
-            labels=[f"{value:.4g} %" if is_share else f"{value:,.0f}" for value in values],
+            labels=[f"{value:.2f} %" if is_share else f"{value:,.0f}" for value in values],
             padding=3,
             fontsize=8,
             color="#374151",

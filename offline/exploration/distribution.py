@@ -1,6 +1,8 @@
 """Distributions of single columns: histogram and box plot, as numbers.
 
-Bins: one for each whole number while these are at most 30, else by Freedman and Diaconis between 8 and 40.
+Bins: one for each whole number while these are at most 30, else by Freedman and Diaconis between 8 and 40, of
+whole width where all values are whole. A tail that is longer than the rest (outside the middle 99 %) is counted
+and not binned: it would press everybody into one bar.
 
 Rules of this file: pure; bins are half-open, the last one closed; missing values are left out.
 
@@ -21,17 +23,22 @@ from offline.tables.mapping import BOX_PLOT_LIMIT
 from offline.tables.outliers import fence
 
 WHOLE_BINS_MAX: Final = 30
+MIDDLE: Final = (0.005, 0.995)
 BINS_MIN: Final = 8
 BINS_MAX: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Counts between edges, one edge more than counts; `is_whole` when each bin holds one whole number."""
+    """Counts between edges, one edge more than counts; `is_whole` when each bin holds one whole number.
+
+    `beyond_count` values lie outside the edges, in tails that are longer than the rest.
+    """
 
     edges: np.ndarray
     counts: np.ndarray
     is_whole: bool
+    beyond_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +79,17 @@ def histogram(present: np.ndarray) -> Histogram:
     >>> histogram(np.array([1.0, 2.0, 2.0])).counts
     array([1, 2])
     """
-    low, high = float(present.min()), float(present.max())
-    if high - low < WHOLE_BINS_MAX and bool(np.all(present % 1 == 0)):
-        edges = np.arange(low - 0.5, high + 1.0, 1.0)
-        return Histogram(edges, np.histogram(present, edges)[0], is_whole=True)
-    # A constant has no width of its own; NumPy gives it one.
-    counts, edges = np.histogram(present, bins=_bins_count(present, high - low))
-    return Histogram(edges, counts, is_whole=False)
+    shown = _without_long_tails(present)
+    low, high = float(shown.min()), float(shown.max())
+    beyond_count = present.size - shown.size
+    if not bool(np.all(shown % 1 == 0)):
+        # A constant has no width of its own; NumPy gives it one.
+        counts, edges = np.histogram(shown, bins=_bins_count(shown, high - low))
+        return Histogram(edges, counts, is_whole=False, beyond_count=beyond_count)
+    is_whole = high - low < WHOLE_BINS_MAX
+    width = 1.0 if is_whole else max(1.0, np.ceil((high - low) / _bins_count(shown, high - low)))
+    edges = np.arange(low - 0.5, high + width, width)
+    return Histogram(edges, np.histogram(shown, edges)[0], is_whole=is_whole, beyond_count=beyond_count)
 
 
 def box_plot(present: np.ndarray) -> BoxPlot:
@@ -97,6 +108,17 @@ def box_plot(present: np.ndarray) -> BoxPlot:
         outside_count=int(outside.sum()),
         outside=np.unique(present[outside]),
     )
+
+
+def _without_long_tails(present: np.ndarray) -> np.ndarray:
+    low, high = np.quantile(present, MIDDLE)
+    middle = high - low
+    if middle == 0:
+        return present
+    from_low = low if low - present.min() > middle else -np.inf
+    to_high = high if present.max() - high > middle else np.inf
+    kept: np.ndarray = present[(present >= from_low) & (present <= to_high)]
+    return kept
 
 
 def _bins_count(present: np.ndarray, span: float) -> int:

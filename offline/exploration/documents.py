@@ -105,7 +105,8 @@ def _summary(found: Exploration) -> dict[str, Any]:
 def _distribution(item: Any) -> dict[str, Any]:
     box = asdict(item.box_plot)
     del box["outside"]
-    return {"edges": item.histogram.edges, "counts": item.histogram.counts, "box_plot": box}
+    bars = item.histogram
+    return {"edges": bars.edges, "counts": bars.counts, "beyond_count": bars.beyond_count, "box_plot": box}
 
 
 def _engagement(found: Exploration) -> dict[str, Any] | None:

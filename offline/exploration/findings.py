@@ -20,7 +20,7 @@ from offline.exploration.correlation import Pair
 from offline.exploration.credit_category import CREDIT_CATEGORY
 from offline.exploration.engagement import ENGAGEMENT_SCORE, definition
 from offline.exploration.exploration import Exploration
-from offline.reporting.numbers import shown_number
+from offline.reporting.numbers import spoken_number
 
 CORRELATION_MIN: Final = 0.3
 """Below this a relation explains less than a tenth of the variance."""
@@ -145,8 +145,8 @@ def _on_skew(name: str, values: pd.Series, skew: float) -> Iterator[Finding]:
     top = f"; the highest tenth holds {share:.1%} of the sum" if values.min() >= 0 and skew > 0 else ""
     yield Finding(
         "distribution",
-        f"{name} is skewed to the {side} (skewness {skew:.2f}, mean {shown_number(float(values.mean()))}, "
-        f"median {shown_number(float(values.median()))}){top}.",
+        f"{name} is skewed to the {side} (skewness {skew:.2f}, mean {spoken_number(float(values.mean()))}, "
+        f"median {spoken_number(float(values.median()))}){top}.",
         {"skew": skew, "mean": float(values.mean()), "median": float(values.median())},
     )
 
@@ -205,7 +205,7 @@ def _on_pairs(found: Exploration) -> Iterator[Finding]:
 
 def _how(pair: Pair) -> str:
     if abs(pair.pearson - pair.spearman) >= DISAGREEING_GAP_MIN and pair.pearson * pair.spearman < 0:
-        return "give two answers, so a group of extreme values makes the relation and the figure decides"
+        return "give two answers: a group of extreme values makes the straight line, see their figure"
     straight = "" if abs(pair.spearman) - abs(pair.pearson) < CURVED_GAP_MIN else ", not on a straight line"
     return ("rise together" if pair.pearson > 0 else "go against each other") + straight
 
@@ -223,8 +223,8 @@ def _on_categories(found: Exploration) -> Iterator[Finding]:
         yield Finding(
             "categories",
             f"{item.number} differs by {item.category}: {100 * item.correlation_ratio:.0f} % of its variance lies "
-            f"between the categories, means from {shown_number(float(means.min()))} ({means.idxmin()}) to "
-            f"{shown_number(float(means.max()))} ({means.idxmax()}).",
+            f"between the categories, means from {spoken_number(float(means.min()))} ({means.idxmin()}) to "
+            f"{spoken_number(float(means.max()))} ({means.idxmax()}).",
             {"correlation_ratio": item.correlation_ratio},
         )
 
@@ -237,8 +237,8 @@ def _on_engagement(found: Exploration) -> Iterator[Finding]:
         return
     yield Finding(
         "engagement",
-        f"The engagement score ({definition(found.weights)}) has the mean {shown_number(float(score.mean()))} and goes from "
-        f"{shown_number(float(score.min()))} to {shown_number(float(score.max()))}.",
+        f"The engagement score ({definition(found.weights)}) has the mean {spoken_number(float(score.mean()))} and goes from "
+        f"{spoken_number(float(score.min()))} to {spoken_number(float(score.max()))}.",
         {"mean": float(score.mean()), "min": float(score.min()), "max": float(score.max())},
     )
     others = _row(found, ENGAGEMENT_SCORE)

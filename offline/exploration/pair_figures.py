@@ -42,7 +42,8 @@ def scatter_picture(frame: pd.DataFrame, pair: Pair, *, x: str, y: str) -> Pictu
     if is_sample:
         kept = kept.sample(SCATTER_POINTS_MAX, random_state=SAMPLE_SEED)
     points = kept.groupby([pair.first, pair.second]).size().reset_index(name="customers")
-    areas = np.minimum(POINT_AREA * points["customers"].to_numpy(), POINT_AREA_MAX)
+    customers = points["customers"].to_numpy()
+    areas = customers * min(POINT_AREA, POINT_AREA_MAX / customers.max())
     with drawn(width_in=6.2, height_in=4.2) as figure:
         axes = figure.subplots()
         axes.scatter(

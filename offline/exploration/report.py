@@ -36,7 +36,6 @@ BOXES_MAX: Final = 6
 CROSSTABS_MAX: Final = 4
 CATEGORIES_DRAWN_MAX: Final = 16
 CROSSTAB_CELLS_MAX: Final = 96
-READING_SENTENCES_MAX: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +73,9 @@ def draw(found: Exploration) -> Pictures:
     derived = {ENGAGEMENT_SCORE, CREDIT_CATEGORY}
     singles = [item for item in found.distributions if item.name not in derived]
     scores = [item for item in found.distributions if item.name in derived]
-    categories = [item for item in found.summary.categories if item.name not in found.flags and item.counts]
+    categories = [
+        item for item in found.summary.categories if item.name not in found.flags and item.distinct_count > 1
+    ]
     return Pictures(
         missing=(missing_picture(found.missing),) if found.missing.columns else (),
         columns=(
@@ -162,10 +163,10 @@ def _findings_section(report: Report, told: Sequence[Finding]) -> None:
 
 def _reading_section(report: Report, found: Exploration) -> None:
     section = report.section("What was read")
-    sentences = found.table.reading.sentences()
-    section.sentences(sentences[:READING_SENTENCES_MAX])
-    if len(sentences) > READING_SENTENCES_MAX:
-        section.paragraph(f"{len(sentences) - READING_SENTENCES_MAX} more are in explore.json.")
+    reading = found.table.reading
+    section.sentences(
+        [*reading.overview(), *(text for column in reading.columns for text in column.oddities())]
+    )
     rows = [
         (
             column.name,
@@ -173,10 +174,12 @@ def _reading_section(report: Report, found: Exploration) -> None:
             column.role + (" (inferred)" if column.is_role_inferred else ""),
             column.type + (" (inferred)" if column.is_type_inferred else ""),
             column.unit,
+            column.found(),
         )
-        for column in found.table.reading.columns
+        for column in reading.columns
     ]
-    section.table(rows, caption="Columns", columns=["column", "what it says", "role", "type", "unit"])
+    headings = ["column", "what it says", "role", "type", "unit", "converted cells"]
+    section.table(rows, caption="Columns", columns=headings)
 
 
 def _missing_section(report: Report, found: Exploration, pictures: Pictures) -> None:
@@ -187,7 +190,7 @@ def _missing_section(report: Report, found: Exploration, pictures: Pictures) -> 
             column.name,
             column.missing_count,
             100 * column.missing_share,
-            ", ".join(f"{marker or 'empty'} {count:,}" for marker, count in column.markers.items()),
+            ", ".join(f"{marker or 'empty'}: {count:,}" for marker, count in column.markers.items()),
             column.treatment,
         )
         for column in found.missing.columns
@@ -257,7 +260,7 @@ def _summary_section(report: Report, found: Exploration) -> None:
 
 
 def _most_frequent(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {count:,}" for name, count in list(counts.items())[:4])
+    return ", ".join(f"{name}: {count:,}" for name, count in list(counts.items())[:4])
 
 
 def _correlation_section(report: Report, found: Exploration, pictures: Pictures) -> None:

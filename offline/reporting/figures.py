@@ -76,7 +76,7 @@ def thousands(axes: Axes, *, x: bool = False, y: bool = False) -> None:
     """Write the ticks of the chosen axes with thousands separators, at most six of them."""
     for axis, chosen in ((axes.xaxis, x), (axes.yaxis, y)):
         if chosen:
-            axis.set_major_locator(MaxNLocator(nbins=6))
+            axis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
 
 

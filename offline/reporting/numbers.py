@@ -11,6 +11,8 @@ MISSING: Final = "–"
 WHOLE_FROM: Final = 1e5
 """From here on digits after the point say nothing any more."""
 
+WHOLE_SPOKEN_FROM: Final = 1_000
+
 
 def shown_number(value: float, specification: str | None = None) -> str:
     """Return a number for people: thousands separators, six significant digits unless a format says otherwise.
@@ -26,3 +28,14 @@ def shown_number(value: float, specification: str | None = None) -> str:
         return format(value, specification)
     is_whole = abs(value) < float("inf") and float(value).is_integer()
     return f"{value:,.0f}" if is_whole or abs(value) >= WHOLE_FROM else f"{value:,.6g}"
+
+
+def spoken_number(value: float) -> str:
+    """Return a number for a sentence: four significant digits, whole from a thousand on.
+
+    Examples
+    --------
+    >>> spoken_number(34574.242424), spoken_number(2.606060), spoken_number(18000), spoken_number(-0.07857)
+    ('34,574', '2.606', '18,000', '-0.07857')
+    """
+    return f"{value:,.0f}" if abs(value) >= WHOLE_SPOKEN_FROM else f"{value:.4g}"

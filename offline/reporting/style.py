@@ -32,7 +32,7 @@ tbody tr:nth-child(even) { background: var(--band); }
 figure { margin: 1.2rem 0; }
 figure img { display: block; max-width: 100%; height: auto; background: #ffffff; border: 1px solid var(--line);
   border-radius: 6px; padding: .4rem; }
-figure.half { display: inline-block; width: calc(50% - .6rem); min-width: 20rem; margin-right: .5rem;
+figure.half { display: inline-block; width: calc(50% - .9rem); min-width: 20rem; margin-right: .5rem;
   vertical-align: top; }
 figcaption { color: var(--soft); font-size: .88rem; margin-top: .35rem; max-width: 62rem; }
 @media print { body { max-width: none; padding: 0; font-size: 11px; } nav { display: none; }

@@ -89,7 +89,7 @@ class ColumnMapping(_Words):
 
     Parameters
     ----------
-    role : inferred from name and values when None
+    role : feature when None; a column that the mapping does not name gets one by its name and values
     type : inferred from the values when None
     name : what the column is called from here on; its name in the file when None
     text : what it says, for readers of the report

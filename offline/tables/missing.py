@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from consumer.vocabulary.errors import ConfigurationError
-from offline.reporting.numbers import shown_number
+from offline.reporting.numbers import spoken_number
 from offline.tables.mapping import MissingTreatment
 from offline.tables.table import Table
 
@@ -163,7 +163,7 @@ def _fill(frame: pd.DataFrame, name: str, how: MissingTreatment) -> str:
     if how == "indicator":
         frame[f"{name}_missing"] = column.isna().astype("int64")
     frame[name] = column.fillna(value)
-    shown = shown_number(float(value)) if is_numeric else repr(str(value))
+    shown = spoken_number(float(value)) if is_numeric else repr(str(value))
     also = f"; {name}_missing says where" if how == "indicator" else ""
     return f"{name}: the {'median' if by_median else 'mode'} {shown} stands in for {count:,} missing values{also}."
 

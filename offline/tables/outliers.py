@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from consumer.vocabulary.errors import ConfigurationError
-from offline.reporting.numbers import shown_number
+from offline.reporting.numbers import spoken_number
 from offline.tables.mapping import BOX_PLOT_LIMIT, Z_SCORE_LIMIT, ColumnMapping, OutlierRule, OutlierTreatment
 from offline.tables.missing import Treated
 from offline.tables.table import Table
@@ -63,16 +63,16 @@ class OutlierColumn:
         if self.box_plot.low == self.box_plot.high:
             return (
                 f"{self.name}: at least half of its {self.values_count:,} values are "
-                f"{shown_number(self.box_plot.low)}, so the box-plot rule says nothing; {self.z_score_count:,} are "
+                f"{spoken_number(self.box_plot.low)}, so the box-plot rule says nothing; {self.z_score_count:,} are "
                 f"further than {self.z_score.limit:g} standard deviations from the mean; "
-                f"values go from {shown_number(self.smallest)} to {shown_number(self.largest)}."
+                f"values go from {spoken_number(self.smallest)} to {spoken_number(self.largest)}."
             )
         return (
             f"{self.name}: {self.box_plot_count:,} of {self.values_count:,} values lie outside "
-            f"{shown_number(self.box_plot.low)} to {shown_number(self.box_plot.high)} (box-plot rule, "
+            f"{spoken_number(self.box_plot.low)} to {spoken_number(self.box_plot.high)} (box-plot rule, "
             f"{self.box_plot.limit:g} interquartile ranges), {self.z_score_count:,} are further than "
             f"{self.z_score.limit:g} standard deviations from the mean; "
-            f"values go from {shown_number(self.smallest)} to {shown_number(self.largest)}."
+            f"values go from {spoken_number(self.smallest)} to {spoken_number(self.largest)}."
         )
 
 
@@ -156,6 +156,6 @@ def _column(name: str, values: pd.Series, mapping: ColumnMapping) -> OutlierColu
 def _note(name: str, limits: Fence, how: OutlierTreatment, count: int) -> str:
     done = "set to the fence" if how == "cap" else "to be removed with their rows"
     return (
-        f"{name}: {count:,} values outside {shown_number(limits.low)} to {shown_number(limits.high)} "
+        f"{name}: {count:,} values outside {spoken_number(limits.low)} to {spoken_number(limits.high)} "
         f"({limits.rule.replace('_', '-')} rule, {limits.limit:g}) were {done}."
     )

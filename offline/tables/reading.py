@@ -65,6 +65,14 @@ class ColumnReading:
         """Return what is worth saying about the reading of this column."""
         return [*(f"{self.name}: {text}." for text in self._conversions()), *self.oddities()]
 
+    def found(self) -> str:
+        """Return in a few words what was cut off and renamed on the way; empty when nothing was."""
+        padded = f"{self.padded_count:,} padded with blanks" if self.padded_count else ""
+        renamed = ", ".join(
+            f"{code} → {self.mapping.values[code]}: {count:,}" for code, count in self.renamed.items()
+        )
+        return "; ".join(filter(None, (padded, renamed)))
+
     def _conversions(self) -> list[str]:
         found = []
         if self.padded_count:
@@ -119,7 +127,11 @@ class Reading:
         raise KeyError(name)
 
     def sentences(self) -> list[str]:
-        """Return the summary of the reading: size, what was inferred, and what was odd."""
+        """Return the summary of the reading: size, what was inferred, and what was odd in each column."""
+        return [*self.overview(), *(text for column in self.columns for text in column.sentences())]
+
+    def overview(self) -> list[str]:
+        """Return size, what was inferred and what was left out."""
         by = f"by the mapping {self.mapping_name}" if self.mapping_name else "without a mapping"
         first = (
             f"{self.file} was read {by}: {self.rows_count:,} rows, "
@@ -132,7 +144,7 @@ class Reading:
             told.append(f"Types were inferred from the values of {len(inferred)} columns: {which}.")
         if self.left_out:
             told.append(f"Left out: {', '.join(self.left_out)}.")
-        return [*told, *(text for column in self.columns for text in column.sentences())]
+        return told
 
 
 def _shown(marker: str) -> str:

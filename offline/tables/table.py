@@ -169,11 +169,15 @@ def _readings(
         {
             source: Seen(found_type.type, int(found_type.series.nunique()), len(found_type.series))
             for source, (column, found_type) in found.items()
-            if column.role is None
+            if source not in mapping.columns
         }
     )
     return tuple(
-        _reading(source, column, values, _role(column.role, inferred.get(source), has_id=has_id))
+        replace(
+            _reading(source, column, values),
+            role=_role(column.role, inferred.get(source), has_id=has_id),
+            is_role_inferred=source in inferred,
+        )
         for source, (column, values) in found.items()
     )
 
@@ -181,15 +185,16 @@ def _readings(
 def _role(mapped: Role | None, inferred: Role | None, *, has_id: bool) -> Role:
     if mapped is not None:
         return mapped
-    assert inferred is not None
+    if inferred is None:
+        return "feature"
     return "key" if has_id and inferred == "id" else inferred
 
 
-def _reading(source: str, column: ColumnMapping, found: Typed, role: Role) -> ColumnReading:
+def _reading(source: str, column: ColumnMapping, found: Typed) -> ColumnReading:
     plain = ColumnReading(
         source=source,
         name=column.name or source,
-        role=role,
+        role="feature",
         type=found.type,
         mapping=column,
         rows_count=len(found.series),
@@ -197,7 +202,6 @@ def _reading(source: str, column: ColumnMapping, found: Typed, role: Role) -> Co
         padded_count=found.padded_count,
         markers=found.markers,
         renamed=found.renamed,
-        is_role_inferred=column.role is None,
         is_type_inferred=column.type is None,
     )
     return replace(
