@@ -19,7 +19,7 @@ from consumer.adapters.kafka_reader import KafkaModelFeed
 from consumer.adapters.kafka_sink import KafkaSink
 from consumer.adapters.kafka_source import KafkaSource
 from consumer.adapters.kafka_topics import check_topics
-from consumer.adapters.lanes import ThreadLane
+from consumer.adapters.lanes import SameThreadLane, ThreadLane
 from consumer.adapters.redis_store import RedisStore
 from consumer.adapters.system_clock import SystemClock
 from consumer.adapters.telemetry import ProcessTelemetry, process_telemetry
@@ -28,6 +28,7 @@ from consumer.features.catalogue import FeatureCatalogue, catalogue_for
 from consumer.features.layout import Layout
 from consumer.pipeline.checked_policy import checked_policy
 from consumer.policy.document import Policy
+from consumer.ports import Lane
 from consumer.runtime.learner import Learner, LearnerLimits, LearnerModels, LearnerPorts
 from consumer.runtime.scorer import Scorer, ScorerLimits, ScorerPorts
 from consumer.runtime.serving_models import ServingModels
@@ -94,7 +95,7 @@ def _scorer(
             store,
             SystemClock(),
             telemetry,
-            ThreadLane("publisher"),
+            _lane(settings),
             KafkaDecisionLog(client, topics, staleness_ms=policy.decision_staleness_ms),
         ),
         decoder=core.decoder,
@@ -143,6 +144,11 @@ def _seeds(settings: Settings, features: FeatureCatalogue) -> SeedSet:
 
 def _client(settings: Settings) -> ClientConfig:
     return {**client_config(settings.kafka_bootstrap_servers), **settings.kafka_client()}
+
+
+def _lane(settings: Settings) -> Lane:
+    """Offsets outside a transaction are committed by the source, which belongs to the loop's thread."""
+    return SameThreadLane() if settings.delivery == "at_least_once" else ThreadLane("publisher")
 
 
 def _layouts(store: RedisStore, policy: Policy) -> dict[str, Layout]:

@@ -83,6 +83,7 @@ class KafkaSource:
         self._reading: dict[int, _Reading] = {}
         # Assigned by the group, but the listener has not taken them over yet.
         self._to_take_over: frozenset[int] | None = None
+        self._member: Any = None
         self._failure: UpswellError | None = None
         self._polls = 0
 
@@ -254,8 +255,12 @@ class KafkaSource:
     # ------------------------------------------------------------ for the sink of the same process
 
     def group_metadata(self) -> Any:
-        """Return the client's proof of membership, which a transaction's offsets carry."""
-        return self._consumer.consumer_group_metadata()
+        """Return the client's proof of membership as of the last assignment; a transaction's offsets carry it.
+
+        Any thread may ask. The client itself could not answer while it waits for a rebalance to be served,
+        and it would put what was decided under one assignment under the next one's name.
+        """
+        return self._member
 
     def broker_offsets(self, positions: Mapping[RolePartition, int]) -> list[TopicPartition]:
         """Return positions as the client library wants them."""
@@ -316,6 +321,7 @@ class KafkaSource:
     def _take_over(self, consumer: Consumer, partitions: frozenset[int]) -> None:
         assert self._listener is not None
         self._to_take_over = partitions
+        self._member = consumer.consumer_group_metadata()
         for partition in partitions:
             self._reading.pop(partition, None)
         self._listener.on_assigned(partitions)

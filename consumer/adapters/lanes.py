@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from consumer.vocabulary.errors import UpswellError
+
 
 class ThreadLane:
     """A `Lane` that is one thread."""
@@ -33,14 +35,23 @@ class ThreadLane:
 
 
 class SameThreadLane:
-    """A `Lane` that does everything at once, so that a run in memory is one sequence; it raises at once, too."""
+    """A `Lane` without a thread: the action is done at once, and what it raised is told when it is finished."""
+
+    def __init__(self) -> None:
+        self._error: UpswellError | None = None
 
     def start(self, action: Callable[[], None]) -> None:
         """Do the action."""
-        action()
+        try:
+            action()
+        except UpswellError as error:
+            self._error = error
 
     def finish(self) -> None:
-        """Nothing is ever under way."""
+        """Raise what the action raised, once."""
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
 
     def close(self) -> None:
         """Nothing is ever under way."""

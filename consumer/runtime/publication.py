@@ -7,7 +7,8 @@ A write may go ahead of a publication, because the outbox keeps what is not visi
 never overtake one another, and there is room for one: a loop that is faster than the broker waits here.
 
 Rules of this file: nobody else publishes while something is under way, so whoever takes partitions over,
-gives them away or stops calls `finish` first.
+gives them away or stops calls `finish` first. Beside the loop there is one attempt; it is repeated by the
+loop, which may ask the source whether the attempt succeeded after all.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from consumer.ports import Lane, OutputRecord, Sink, TopicPartition
+from consumer.vocabulary.errors import Retryable
 
 Retrying = Callable[[Callable[[], None]], None]
 
@@ -44,7 +46,7 @@ class Publisher:
     def start(self, publication: Publication) -> None:
         """Begin to publish; what was under way has been finished."""
         self.under_way = publication
-        self.lane.start(lambda: self.retrying(lambda: self._publish(publication)))
+        self.lane.start(lambda: self._publish(publication))
 
     def finish(self) -> Mapping[int, int]:
         """Wait until nothing is under way; return partition → sequence that readers can see now.
@@ -54,8 +56,13 @@ class Publisher:
         Fenced, Retryable : not visible; the outbox has it for whoever takes the partitions over
         """
         publication, self.under_way = self.under_way, None
-        self.lane.finish()
-        return {} if publication is None else publication.sequences
+        if publication is None:
+            return {}
+        try:
+            self.lane.finish()
+        except Retryable:
+            self.retrying(lambda: self._publish(publication))
+        return publication.sequences
 
     def _publish(self, publication: Publication) -> None:
         self.sink.publish(publication.outputs, publication.positions)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from consumer.adapters.decision_reader import MemoryDecisionLog
+from consumer.adapters.lanes import SameThreadLane
 from consumer.adapters.memory_io import MemorySource
 from consumer.adapters.memory_store import MemoryStore
 from consumer.ports import (
@@ -17,7 +18,6 @@ from consumer.ports import (
     PartitionWrite,
     RawRecord,
 )
-from consumer.vocabulary.errors import UpswellError
 from consumer.vocabulary.past import PublishedDecisions
 
 Hook = Callable[[str], None]
@@ -105,30 +105,24 @@ def step_hook(hook: Hook) -> Callable[[str], None]:
     return lambda step: hook(f"after {step}")
 
 
-class SomeTimeLane:
+class SomeTimeLane(SameThreadLane):
     """A lane whose action is done when the schedule says so, at the latest when it is waited for."""
 
     def __init__(self) -> None:
+        SameThreadLane.__init__(self)
         self._action: Callable[[], None] | None = None
-        self._error: UpswellError | None = None
 
     def start(self, action: Callable[[], None]) -> None:
         self._action = action
 
     def go_on(self) -> None:
         action, self._action = self._action, None
-        if action is None:
-            return
-        try:
-            action()
-        except UpswellError as error:
-            self._error = error
+        if action is not None:
+            SameThreadLane.start(self, action)
 
     def finish(self) -> None:
         self.go_on()
-        error, self._error = self._error, None
-        if error is not None:
-            raise error
+        SameThreadLane.finish(self)
 
     def close(self) -> None:
         self.go_on()
