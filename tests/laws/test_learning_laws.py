@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from consumer.learning.attribution import STEPS, Effect, State, attribute, expire
 from consumer.learning.drift import BLOCK, BLOCKS_MAX, DriftWatch, drift_from_json
 from consumer.learning.labels import KEEP_CLOSED_MS, Step, close_due, labels_of, settle
-from consumer.learning.open_decisions import Rows, empty_rows, pack, unpack
+from consumer.learning.open_decisions import (
+    Rows,
+    empty_rows,
+    open_decision_dtype,
+    pack,
+    pack_all,
+    unpack,
+    unpack_all,
+)
 from consumer.learning.prequential import (
     HALF_LIFE,
     Prequential,
@@ -215,3 +223,18 @@ def test_a_drift_watch_keeps_a_bounded_past_and_stays_quiet_without_a_drift() ->
     drifts = sum(watch.update(loss) for loss in rng.exponential(0.2, 2 * BLOCKS_MAX * BLOCK).tolist())
     assert drifts == 0
     assert len(watch.blocks) < BLOCKS_MAX
+
+
+@given(st.integers(0, 10**6), st.lists(st.integers(0, 4), max_size=6), st.sampled_from([0.02, 0.3, 1.0]))
+def test_open_decisions_are_stored_and_read_the_same_whatever_the_bytes(
+    seed: int, n_rows: list[int], density: float
+) -> None:
+    generator = np.random.default_rng(seed)
+    dtype = open_decision_dtype(N_INPUTS)
+    size = sum(n_rows) * dtype.itemsize
+    noise = generator.integers(0, 256, size, dtype=np.uint8) * (generator.random(size) < density)
+    rows = np.frombuffer(noise.tobytes(), dtype=dtype)
+    values = pack_all(rows, n_rows, "f" * 16)
+    again, owner = unpack_all(values, N_INPUTS, "f" * 16)
+    assert again.tobytes() == rows.tobytes()
+    assert owner.tolist() == [place for place, n in enumerate(n_rows) for _ in range(n)]

@@ -13,6 +13,7 @@ from consumer.learning.open_decisions import (
     open_decision_dtype,
     pack,
     unpack,
+    unpack_all,
     with_limit,
     without_forgotten,
 )
@@ -62,6 +63,45 @@ def test_rows_of_another_feature_layout_go_on_without_inputs(n_inputs: int, fing
 def test_a_value_of_another_form_is_a_defect() -> None:
     with pytest.raises(Defect, match="instead of"):
         unpack(b"{}" * 40, N_INPUTS, FINGERPRINT)
+
+
+def in_the_former_form(rows: np.ndarray) -> bytes:
+    return b"OD2\0" + FINGERPRINT.encode() + N_INPUTS.to_bytes(2, "little") + rows.tobytes()
+
+
+def test_rows_of_the_former_form_are_read_beside_those_of_this_one() -> None:
+    former, current = rows_of(2), rows_of(3)
+    values = [in_the_former_form(former), None, pack(current, FINGERPRINT), b""]
+    rows, owner = unpack_all(values, N_INPUTS, FINGERPRINT)
+    assert owner.tolist() == [0, 0, 2, 2, 2]
+    assert (rows == np.concatenate([former, current])).all()
+
+
+def test_rows_of_several_layouts_come_back_in_the_order_of_their_customers() -> None:
+    other = "fedcba9876543210"
+    values = [pack(rows_of(1), FINGERPRINT), pack(rows_of(2), other), pack(rows_of(1), FINGERPRINT)]
+    rows, owner = unpack_all(values, N_INPUTS, other)
+    assert owner.tolist() == [0, 1, 1, 2]
+    assert rows["has_inputs"].tolist() == [0, 1, 1, 0]
+
+
+@pytest.mark.parametrize("damage", [slice(0, 3), slice(0, 9), slice(0, 20), slice(0, -1)])
+@pytest.mark.parametrize("form", ["former", "this"])
+def test_a_damaged_value_is_a_defect(damage: slice, form: str) -> None:
+    value = pack(rows_of(2), FINGERPRINT) if form == "this" else in_the_former_form(rows_of(2))
+    with pytest.raises(Defect):
+        unpack(value[damage], N_INPUTS, FINGERPRINT)
+
+
+def test_a_decision_that_is_like_the_one_before_it_takes_few_bytes_more() -> None:
+    rows = empty_rows(115, 2)
+    rows["inputs_milli"] = np.arange(115) * 37
+    rows["decided_ms"] = 1_790_000_000_000
+    rows["deadline_ms"] = rows["forget_ms"] = 1_792_592_000_000
+    rows["logging_propensity"] = rows["p_accept"] = 1 / 3
+    one, two = len(pack(rows[:1], FINGERPRINT)), len(pack(rows, FINGERPRINT))
+    assert one < 0.6 * rows.dtype.itemsize
+    assert two - one < 50
 
 
 def test_a_row_of_108_inputs_takes_the_bytes_that_the_docstring_says() -> None:
