@@ -21,6 +21,8 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from offline.exploration.summary import value_name
+
 CATEGORIES_COMPARED_MAX: Final = 12
 """More categories than this fit neither in a figure nor in a table that is read."""
 CATEGORY_ROWS_MIN: Final = 5
@@ -93,7 +95,7 @@ def _by_category(frame: pd.DataFrame, number: str, category: str) -> NumberByCat
         return None
     grouped = values.groupby(kept[category], observed=True)
     groups = grouped.describe()[["count", "mean", "25%", "50%", "75%"]]
-    groups.index.name = category
+    groups.index = pd.Index([value_name(value) for value in groups.index], name=category)
     between = float((groups["count"] * (groups["mean"] - values.mean()) ** 2).sum())
     return NumberByCategory(number, category, between / total, groups)
 
@@ -101,6 +103,8 @@ def _by_category(frame: pd.DataFrame, number: str, category: str) -> NumberByCat
 def _crosstab(frame: pd.DataFrame, first: str, second: str) -> Crosstab:
     kept = frame[[first, second]].dropna()
     counts = pd.crosstab(kept[first], kept[second])
+    counts.index = pd.Index([value_name(value) for value in counts.index], name=first)
+    counts.columns = pd.Index([value_name(value) for value in counts.columns], name=second)
     return Crosstab(first, second, _cramers_v(counts.to_numpy(dtype="float64")), counts)
 
 

@@ -120,7 +120,7 @@ def category_picture(found: CategorySummary, title: str) -> Picture:
         png=png,
         title=found.name,
         alt=f"Bars of {title}: the most frequent of {found.distinct_count} values is {first}",
-        caption=f"{found.distinct_count} values; {first} most often ({count / found.values_count:.1%}).",
+        caption=f"{found.distinct_count} values; {first} most often ({count / found.values_count:.2%}).",
         is_half=True,
     )
 
@@ -141,7 +141,7 @@ def flags_picture(frame: pd.DataFrame, names: list[str]) -> Picture:
         png=png,
         title="Flags",
         alt=f"Bars of the share of ones of {len(ordered)} flags; {ordered[0]} is the most frequent",
-        caption=f"{ordered[0]} is 1 most often ({shares[ordered[0]]:.1%}), "
+        caption=f"{ordered[0]} is 1 most often ({shares[ordered[0]]:.2%}), "
         f"{ordered[-1]} least often ({shares[ordered[-1]]:.2%}).",
     )
 

@@ -118,7 +118,7 @@ def _on_columns(found: Exploration) -> Iterator[Finding]:
             if share >= MAJORITY_MIN and category.name not in found.flags:
                 yield Finding(
                     "categories",
-                    f"{category.name}: {count:,} of {category.values_count:,} values are {value} ({share:.1%}).",
+                    f"{category.name}: {count:,} of {category.values_count:,} values are {value} ({share:.2%}).",
                     {"share": share},
                 )
 

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 
 from offline.exploration.association import Crosstab, NumberByCategory
 from offline.exploration.correlation import Pair
+from offline.exploration.summary import value_name
 from offline.reporting.figures import (
     DIVERGING,
     PALETTE,
@@ -30,6 +31,8 @@ SCATTER_POINTS_MAX: Final = 5_000
 SAMPLE_SEED: Final = 0
 POINT_AREA: Final = 14.0
 POINT_AREA_MAX: Final = 260.0
+POINT_AREA_MIN: Final = 5.0
+HALF_COLUMNS_MAX: Final = 6
 HEAT_COLUMNS_MAX: Final = 25
 NUMBERED_CELLS_MAX: Final = 14
 """More columns than this leave no room for digits in the cells."""
@@ -43,7 +46,7 @@ def scatter_picture(frame: pd.DataFrame, pair: Pair, *, x: str, y: str) -> Pictu
         kept = kept.sample(SCATTER_POINTS_MAX, random_state=SAMPLE_SEED)
     points = kept.groupby([pair.first, pair.second]).size().reset_index(name="customers")
     customers = points["customers"].to_numpy()
-    areas = customers * min(POINT_AREA, POINT_AREA_MAX / customers.max())
+    areas = np.maximum(customers * min(POINT_AREA, POINT_AREA_MAX / customers.max()), POINT_AREA_MIN)
     with drawn(width_in=6.2, height_in=4.2) as figure:
         axes = figure.subplots()
         axes.scatter(
@@ -60,7 +63,7 @@ def scatter_picture(frame: pd.DataFrame, pair: Pair, *, x: str, y: str) -> Pictu
         png=png,
         title=f"{pair.first} and {pair.second}",
         alt=f"Scatter of {y} over {x}: Pearson {pair.pearson:.3f}",
-        caption=f"Pearson {pair.pearson:.3f}, Spearman {pair.spearman:.3f}; the area of a point is the number of "
+        caption=f"Pearson {pair.pearson:.3f}, Spearman {pair.spearman:.3f}; the area of a point grows with the "
         f"customers on it.{sample}",
         is_half=True,
     )
@@ -69,7 +72,8 @@ def scatter_picture(frame: pd.DataFrame, pair: Pair, *, x: str, y: str) -> Pictu
 def box_picture(frame: pd.DataFrame, found: NumberByCategory, *, title: str) -> Picture:
     """Draw a number as a box by category; `title` is its name with its unit."""
     names = [str(name) for name in found.groups.index]
-    groups = [frame.loc[frame[found.category] == name, found.number].dropna() for name in found.groups.index]
+    labels = frame[found.category].map(value_name, na_action="ignore")
+    groups = [frame.loc[labels == name, found.number].dropna() for name in names]
     with drawn(width_in=6.2, height_in=max(2.2, 1.2 + 0.42 * len(names))) as figure:
         axes = figure.subplots()
         axes.boxplot(
@@ -81,8 +85,8 @@ def box_picture(frame: pd.DataFrame, found: NumberByCategory, *, title: str) -> 
             medianprops={"color": PALETTE[1], "linewidth": 1.6},
             flierprops={"marker": "o", "markersize": 3, "markerfacecolor": PALETTE[6], "markeredgewidth": 0},
         )
-        labels = [f"{shortened(name)} ({len(group):,})" for name, group in zip(names, groups, strict=True)]
-        axes.set_yticks(np.arange(1, len(names) + 1), labels)
+        ticks = [f"{shortened(name)} ({len(group):,})" for name, group in zip(names, groups, strict=True)]
+        axes.set_yticks(np.arange(1, len(names) + 1), ticks)
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
         labelled(axes, f"{found.number} by {found.category}", x=title, y=found.category)
@@ -104,7 +108,7 @@ def crosstab_picture(found: Crosstab) -> Picture:
     counts = found.counts.to_numpy(dtype="float64")
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1.0)
     rows, columns = counts.shape
-    with drawn(width_in=min(9.0, 2.4 + 0.8 * columns), height_in=1.3 + 0.34 * rows) as figure:
+    with drawn(width_in=6.2 if columns <= HALF_COLUMNS_MAX else 9.0, height_in=1.3 + 0.34 * rows) as figure:
         axes = figure.subplots()
         axes.imshow(shares, cmap=SEQUENTIAL, vmin=0.0, vmax=1.0, aspect="auto")
         for row in range(rows):
@@ -119,7 +123,7 @@ def crosstab_picture(found: Crosstab) -> Picture:
         title=f"{found.rows} by {found.columns}",
         alt=f"Table of customers by {found.rows} and {found.columns}, Cramér's V {found.cramers_v:.3f}",
         caption=f"Customers; the darker, the larger the share of the row. Cramér's V {found.cramers_v:.3f}.",
-        is_half=columns <= 6,
+        is_half=columns <= HALF_COLUMNS_MAX,
     )
 
 

@@ -104,7 +104,7 @@ def category_summary(values: pd.Series) -> CategorySummary:
     return CategorySummary(
         name=str(values.name),
         distinct_count=len(counts),
-        counts={_category_name(value): int(count) for value, count in shown.items()},
+        counts={value_name(value): int(count) for value, count in shown.items()},
         others_count=int(counts.sum() - shown.sum()),
     )
 
@@ -114,8 +114,14 @@ def _is_constant(values: pd.Series) -> bool:
     return len(present) > 0 and bool((present == present.iloc[0]).all())
 
 
-def _category_name(value: object) -> str:
-    # A flag with missing values is a float, and 1.0 is still a 1.
+def value_name(value: object) -> str:
+    """Return the value of a category as people write it: a flag with missing values is a float, and still 1.
+
+    Examples
+    --------
+    >>> value_name(1.0), value_name("KHE")
+    ('1', 'KHE')
+    """
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -14,7 +14,7 @@ from consumer.vocabulary.errors import Retryable
 from upswell.cli import app, run
 from upswell.commands.simulate import pace_of
 
-GROUPS = ("simulate", "policy", "topics", "config")
+GROUPS = ("simulate", "lab", "policy", "topics", "config")
 COMMANDS = sorted(
     [name] if name not in GROUPS else [name, inner]
     for name, command in typer.main.get_group(app).commands.items()

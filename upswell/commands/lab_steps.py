@@ -10,10 +10,13 @@ from rich.console import Console
 
 @contextmanager
 def shown_steps() -> Iterator[Callable[[str], None]]:
-    """Give a function that shows the step that begins; on a terminal with a moving sign, else a line each."""
+    """Give a function that shows the step that begins, beside a moving sign.
+
+    Nothing is shown where nobody watches: a log or a pipe gets results and errors only.
+    """
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield lambda step: console.print(f"… {step}", highlight=False, markup=False, soft_wrap=True)
+        yield lambda step: None
         return
     with console.status("") as status:
         yield status.update
