@@ -24,6 +24,7 @@ from consumer.features.contacts import note_contact
 from consumer.features.event_columns import EventColumns, EventSource
 from consumer.features.fold import fold_wave, waves
 from consumer.features.layout import Records
+from consumer.features.profile import is_known, objects_to_profiling
 from consumer.features.record import empty_records
 from consumer.features.values import feature_values
 from consumer.vocabulary.errors import ConfigurationError
@@ -60,6 +61,7 @@ class PastFeatures:
 
     offers : the m offers, in order of time; values : shape (m, n_features), raw
     customer_ids : the n customers; final_values : shape (n, n_features)
+    last_event_ms : shape (n,), of each customer; may_be_profiled : shape (n,), has a profile that agrees to it
     refused : dead-letter code → records that could not be used
     """
 
@@ -67,6 +69,8 @@ class PastFeatures:
     values: Floats
     customer_ids: Sequence[str]
     final_values: Floats
+    last_event_ms: Int64s
+    may_be_profiled: NDArray[np.bool_]
     as_of_ms: int
     n_events: int
     refused: dict[str, int]
@@ -131,6 +135,8 @@ def features_of_past(
         values=np.concatenate(blocks) if blocks else np.empty((0, len(features.names))),
         customer_ids=list(customers.row_of),
         final_values=feature_values(features, records),
+        last_event_ms=records["as_of_ms"].astype(np.int64),
+        may_be_profiled=is_known(records) & ~objects_to_profiling(records, np.arange(n)),
         as_of_ms=int(records["as_of_ms"].max(initial=0)),
         n_events=n_events,
         refused=dict(refused),

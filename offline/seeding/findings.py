@@ -90,8 +90,13 @@ def segments_in_words(seeding: Seeding) -> list[str]:
             zip(segmentation.segments.names, segmentation.segments.sizes, strict=True)
         )
     )
+    objecting = int((~seeding.past.may_be_profiled).sum())
+    left_out = (
+        [f"{objecting:,} customers do not agree to profiling: they are in no segment."] if objecting else []
+    )
     return [
-        f"{len(segmentation.segments.names)} segments by k-means, silhouette {segmentation.silhouette:.3f}: {told}."
+        f"{len(segmentation.segments.names)} segments by k-means, silhouette {segmentation.silhouette:.3f}: {told}.",
+        *left_out,
     ]
 
 

@@ -6,6 +6,7 @@ Rules of this file: bad or too little history is one sentence that says what is 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -59,6 +60,15 @@ def check_offers(history_dir: Path, offers: Sequence[PastOffer]) -> None:
             f"The past campaign in {history_dir}: of its first {len(early)} offers {sum(early)} were accepted; "
             "first weights need some accepted and some not."
         )
+
+
+def agreed_offers(past: PastFeatures) -> PastFeatures:
+    """Return the past without the offers to customers who do not agree to profiling any more."""
+    agreed = {
+        name for name, agrees in zip(past.customer_ids, past.may_be_profiled.tolist(), strict=True) if agrees
+    }
+    kept = [place for place, offer in enumerate(past.offers) if offer.customer_id in agreed]
+    return replace(past, offers=[past.offers[place] for place in kept], values=past.values[kept])
 
 
 def lessons_of(

@@ -165,7 +165,7 @@ def _format(feature: str) -> str:
 
 
 def _profile_rows(seeding: Seeding, features: FeatureCatalogue, segments: SeedSegments) -> list[list[object]]:
-    placed = final_segments(seeding, features)
+    placed = final_segments(seeding.past, segments, features)
     columns = [features.index[name] for name in segments.feature_names]
     units = np.array([FEATURE_WORDS[name][1] for name in segments.feature_names])
     rows: list[list[object]] = []

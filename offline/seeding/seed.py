@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 
 from consumer.features.catalogue import FeatureCatalogue, catalogue_for
 from consumer.scoring.seed_bundle import SeedBundle, SeedCalibration, SeedModel, SeedScaler, SeedSegments
-from consumer.scoring.seeds import placer_of
+from consumer.scoring.seeds import NO_SEGMENT, placer_of
 from consumer.vocabulary.products import OfferCatalogue
 from offline.backfill import PastFeatures, Progress, features_of_past
 from offline.past_files import days, read_offers
 from offline.seeding.evaluation import Evaluation, evaluated
-from offline.seeding.lessons import check_offers, lessons_of
+from offline.seeding.lessons import agreed_offers, check_offers, lessons_of
 from offline.seeding.measures import log_loss
 from offline.seeding.priors import Priors, product_rates, segment_priors
 from offline.seeding.regression import (
@@ -103,12 +103,13 @@ def seeds_from_history(
     past = features_of_past(
         days(history_dir, offers),
         catalogue,
-        progress=_by_growth(told),
+        progress=told_by_growth(told),
     )
+    check_offers(history_dir, agreed_offers(past).offers)
     return seeding_of(past, catalogue, seed=seed, n_segments=n_segments, told=told)
 
 
-def _by_growth(told: Told) -> Progress:
+def told_by_growth(told: Told) -> Progress:
     """Tell how much was read each time that it has grown by a fifth: some dozen lines for any history."""
     last = 0
 
@@ -131,8 +132,10 @@ def seeding_of(
 ) -> Seeding:
     """Return the seeds of past features."""
     features = catalogue_for(catalogue.product_ids)
+    past = agreed_offers(past)
     told(f"segments of {len(past.customer_ids):,} customers")
-    segmentation = segmentation_of(past.final_values, features, n_segments=n_segments, seed=seed)
+    members = past.final_values[past.may_be_profiled]
+    segmentation = segmentation_of(members, features, n_segments=n_segments, seed=seed)
     segments = None if segmentation is None else segmentation.segments
     segment = placer_of(segments, features.names)(past.values)
     lessons = lessons_of(past, catalogue, features, segment)
@@ -160,9 +163,13 @@ def seed_scaler(regression: AcceptanceRegression) -> SeedScaler:
     return SeedScaler(mean=regression.scaler.mean_.tolist(), sd=regression.scaler.scale_.tolist())
 
 
-def final_segments(seeding: Seeding, features: FeatureCatalogue) -> Int64s:
-    """Return the segment of every customer at the end of the history, -1 for none."""
-    return placer_of(seeding.bundle.segments, features.names)(seeding.past.final_values)
+def final_segments(past: PastFeatures, segments: SeedSegments | None, features: FeatureCatalogue) -> Int64s:
+    """Return the segment of every customer at the end of the history, -1 for none.
+
+    Who objects to profiling is in none, here as in the scorer.
+    """
+    placed = placer_of(segments, features.names)(past.final_values)
+    return np.where(past.may_be_profiled, placed, NO_SEGMENT)
 
 
 # ---------------------------------------------------------------- models

@@ -7,7 +7,14 @@ from __future__ import annotations
 
 import typer
 
-from upswell.commands import lab_backfill, lab_explore, lab_export, lab_seed, lab_segment
+from upswell.commands import (
+    lab_backfill,
+    lab_explore,
+    lab_export,
+    lab_publish_traits,
+    lab_seed,
+    lab_segment,
+)
 
 app = typer.Typer(help="The laboratory: files of customers, segments, seeds.", no_args_is_help=True)
 
@@ -20,5 +27,7 @@ def _group() -> None:
 app.command("explore")(lab_explore.explore_file)
 app.command("segment")(lab_segment.segment)
 app.command("seed")(lab_seed.seed)
+app.command("publish-traits")(lab_publish_traits.publish_traits)
 app.command("export")(lab_export.export)
 app.command("backfill")(lab_backfill.backfill)
+app.command("parity")(lab_parity.parity)
