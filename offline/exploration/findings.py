@@ -94,7 +94,7 @@ def _on_order(found: Exploration) -> Iterator[Finding]:
             continue
         strong = {name: value for name, value in _row(found, key).items() if abs(value) >= ORDERED_MIN}
         if strong:
-            shown = ", ".join(f"{name} {value:.3f}" for name, value in strong.items())
+            shown = ", ".join(f"{name} {value:z.3f}" for name, value in strong.items())
             yield Finding(
                 "keys",
                 f"The file is ordered: {key} goes with {shown}. That is a property of the file, not of customers.",
@@ -172,7 +172,7 @@ def _on_labels(found: Exploration) -> Iterator[Finding]:
         label = found.frame[name].dropna()
         ones = int(label.sum())
         near = [pair for pair in found.pairs if name in {pair.first, pair.second}][:3]
-        shown = ", ".join(f"{_other(pair, name)} {pair.pearson:.3f}" for pair in near)
+        shown = ", ".join(f"{_other(pair, name)} {pair.pearson:z.3f}" for pair in near)
         yield Finding(
             "label",
             f"{name} is 1 for {ones:,} of {len(label):,} customers ({ones / len(label):.1%}); "
@@ -190,8 +190,8 @@ def _on_pairs(found: Exploration) -> Iterator[Finding]:
     for pair in strong[:PAIRS_TOLD_MAX]:
         yield Finding(
             "correlation",
-            f"{pair.first} and {pair.second} {_how(pair)} (Pearson {pair.pearson:.3f}, "
-            f"Spearman {pair.spearman:.3f}, {pair.rows_count:,} rows).",
+            f"{pair.first} and {pair.second} {_how(pair)} (Pearson {pair.pearson:z.3f}, "
+            f"Spearman {pair.spearman:z.3f}, {pair.rows_count:,} rows).",
             {"pearson": pair.pearson, "spearman": pair.spearman},
         )
     if len(strong) > PAIRS_TOLD_MAX:
@@ -243,7 +243,7 @@ def _on_engagement(found: Exploration) -> Iterator[Finding]:
     )
     others = _row(found, ENGAGEMENT_SCORE)
     shown = ", ".join(
-        f"{name} {value:.3f}{' (part of it)' if name in found.weights else ''}"
+        f"{name} {value:z.3f}{' (part of it)' if name in found.weights else ''}"
         for name, value in others.items()
     )
     yield Finding("engagement", f"Its Pearson correlations: {shown}.", others)

@@ -12,6 +12,8 @@ WHOLE_FROM: Final = 1e5
 """From here on digits after the point say nothing any more."""
 
 WHOLE_SPOKEN_FROM: Final = 1_000
+POWER_FROM: Final = 1e15
+"""From here on nobody reads the digits."""
 
 
 def shown_number(value: float, specification: str | None = None) -> str:
@@ -26,6 +28,8 @@ def shown_number(value: float, specification: str | None = None) -> str:
         return MISSING
     if specification is not None:
         return format(value, specification)
+    if abs(value) >= POWER_FROM:
+        return f"{value:.4g}"
     is_whole = abs(value) < float("inf") and float(value).is_integer()
     return f"{value:,.0f}" if is_whole or abs(value) >= WHOLE_FROM else f"{value:,.6g}"
 
@@ -38,4 +42,4 @@ def spoken_number(value: float) -> str:
     >>> spoken_number(34574.242424), spoken_number(2.606060), spoken_number(18000), spoken_number(-0.07857)
     ('34,574', '2.606', '18,000', '-0.07857')
     """
-    return f"{value:,.0f}" if abs(value) >= WHOLE_SPOKEN_FROM else f"{value:.4g}"
+    return f"{value:,.0f}" if POWER_FROM > abs(value) >= WHOLE_SPOKEN_FROM else f"{value:.4g}"

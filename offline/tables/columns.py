@@ -24,7 +24,8 @@ from offline.tables.inference import type_of_arrow, type_of_texts
 from offline.tables.mapping import ColumnMapping, ColumnType, FileFormat
 
 VALUE_SHOWN_MAX: Final = 60
-FINITE_MAX: Final = 1.7e308
+NUMBER_MAX: Final = 1e100
+"""In size. No customer has a number beyond it, and squares and sums of smaller ones stay finite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +116,9 @@ def _read_number(raw: Raw, texts: Any) -> pd.Series:
     except pa.ArrowInvalid:
         raise _first_fault(raw, texts, _is_number(plain), "is not a number") from None
     # Arrow reads "nan" and "inf" as numbers; neither is a value.
-    good = pc.and_(pc.less_equal(pc.abs(values), FINITE_MAX), pc.invert(pc.is_nan(values)))
+    good = pc.and_(pc.less_equal(pc.abs(values), NUMBER_MAX), pc.invert(pc.is_nan(values)))
     if not pc.all(good).as_py() and values.null_count < len(values):
-        raise _first_fault(raw, texts, good, "is not a finite number")
+        raise _first_fault(raw, texts, good, f"is not a number up to {NUMBER_MAX:g} in size")
     return _floats(values)
 
 
@@ -222,9 +223,11 @@ def _typed_numbers(raw: Raw, kind: ColumnType) -> Typed:
         if hit.any():
             markers[marker] = int(hit.sum())
             values = values.mask(hit)
-    infinite = np.flatnonzero(np.isinf(values.to_numpy()))
+    infinite = np.flatnonzero(values.abs().to_numpy() > NUMBER_MAX)
     if infinite.size:
-        raise raw.fault(int(infinite[0]), values.iloc[infinite[0]], "is not a finite number")
+        raise raw.fault(
+            int(infinite[0]), values.iloc[infinite[0]], f"is not a number up to {NUMBER_MAX:g} in size"
+        )
     return Typed(kind, _whole(raw, values) if kind == "integer" else values, 0, markers, {})
 
 

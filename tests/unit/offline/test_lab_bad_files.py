@@ -45,6 +45,7 @@ def refusal(capsys: pytest.CaptureFixture[str], file: Path, *more: str) -> str:
         pytest.param(b"a,b\n1,2\n1\n", ["row 2", "1 cells", "2 columns"], id="too few cells"),
         pytest.param(b"a,a\n1,2\n", ["column 2", "'a'", "another column"], id="two names alike"),
         pytest.param(b"a,b\n1,2\n3,inf\n4,5\n", ["'b'", "row 2", "'inf'"], id="infinite"),
+        pytest.param(b"a,b\n1,2\n3,1e300\n4,5\n", ["'b'", "row 2", "'1e300'"], id="beyond any customer"),
     ],
 )
 def test_a_bad_file_gives_one_sentence_with_its_place(
