@@ -201,7 +201,7 @@ class HistoryFold:
         self._forget(erased)
         made = places[kind != Mark.ERASURE]
         if len(made):
-            self._make(marks.offer[made], marks.customer[made], kind[made] == Mark.DECISION)
+            self._make(marks.offer[made], marks.customer[made], marks.kind[made] == Mark.DECISION)
 
     def _make(self, offers: Int64s, customer: Int64s, is_decision: Bools) -> None:
         records = self.customers.records

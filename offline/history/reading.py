@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import repeat
 from pathlib import Path
 from typing import Final
 
 import msgspec
+import numpy as np
 
 from consumer.adapters.merge import RoleMerge
 from consumer.vocabulary.errors import ConfigurationError
@@ -30,6 +31,7 @@ from consumer.vocabulary.topics import INPUT_ROLES
 BLOCK_BYTES: Final = 8 * 2**20
 """Text of one role that is read at a time: about 40,000 records."""
 
+ORDER_FILE: Final = "order.gz"
 _SUFFIX: Final = ".jsonl.gz"
 
 
@@ -66,14 +68,52 @@ def roles_in(history_dir: Path) -> tuple[str, ...]:
 def merged_batches(history_dir: Path, *, batch_records: int) -> Iterator[list[RawRecord]]:
     """Walk through the history in merged order, in batches of at least `batch_records` but the last.
 
-    Records of one role keep their order; between roles the earlier time comes first. Key and timestamp of a
-    record are its customer and its event time, its partition is 0, its offset counts its role's lines from 0.
+    Records of one role keep their order. Key and timestamp of a record are its customer and its event time, its
+    partition is 0, its offset counts its role's lines from 0.
 
     Raises
     ------
     ConfigurationError : no history, a file that cannot be read, or a line that is no record
     """
     roles = roles_in(history_dir)
+    if (history_dir / ORDER_FILE).is_file():
+        yield from _in_order_of_arrival(history_dir, roles, batch_records)
+    else:
+        yield from _in_order_of_time(history_dir, roles, batch_records)
+
+
+def _in_order_of_arrival(
+    history_dir: Path, roles: tuple[str, ...], batch_records: int
+) -> Iterator[list[RawRecord]]:
+    order_file = history_dir / ORDER_FILE
+    waiting = {role: _Waiting(_RoleFile(history_file(history_dir, role), role)) for role in roles}
+    try:
+        with gzip.open(order_file, "rb") as order:
+            while block := order.read(batch_records):
+                codes = np.frombuffer(block, dtype=np.uint8)
+                batch = np.empty(len(codes), dtype=np.object_)
+                for code in np.unique(codes).tolist():
+                    places = np.flatnonzero(codes == code)
+                    batch[places] = _taken(waiting, code, len(places), order_file)
+                yield batch.tolist()
+    except (OSError, EOFError, zlib.error) as error:
+        raise ConfigurationError(f"Cannot read the history file {order_file}: {error}.") from error
+    left = [role for role, records in waiting.items() if records.take(1)]
+    if left:
+        raise ConfigurationError(f"{order_file} names fewer records of {', '.join(left)} than there are.")
+
+
+def _taken(waiting: Mapping[str, _Waiting], code: int, count: int, order_file: Path) -> list[RawRecord]:
+    role = INPUT_ROLES[code] if code < len(INPUT_ROLES) else ""
+    records = waiting[role].take(count) if role in waiting else []
+    if len(records) < count:
+        raise ConfigurationError(f"{order_file} names more records of {role or code} than there are.")
+    return records
+
+
+def _in_order_of_time(
+    history_dir: Path, roles: tuple[str, ...], batch_records: int
+) -> Iterator[list[RawRecord]]:
     merge = RoleMerge(roles)
     files = [_RoleFile(history_file(history_dir, role), role) for role in roles]
     batch: list[RawRecord] = []
@@ -139,6 +179,22 @@ class _RoleFile:
             number = self.n_lines + len(heads) + 1
             raise ConfigurationError(f"{self.path}, line {number}: {error}.") from error
         return heads
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """Records of a role that were read and wait for their turn."""
+
+    file: _RoleFile
+    records: list[RawRecord] = field(default_factory=list)
+
+    def take(self, count: int) -> list[RawRecord]:
+        """Return the next records, fewer only at the end of the file."""
+        while len(self.records) < count and (more := self.file.next_block()):
+            self.records += more
+        taken = self.records[:count]
+        del self.records[:count]
+        return taken
 
 
 def block_lines(path: Path) -> Iterator[list[bytes]]:

@@ -15,7 +15,8 @@ from consumer.vocabulary.log import OutputRecord, RawRecord
 from consumer.vocabulary.time import DAY_MS
 from offline.backfilling.backfill import BackfillReport, backfill
 from offline.backfilling.writing import Ownership
-from tests.oracles.past_of_world import clear_of, merged_records, positions_after, write_past
+from tests.oracles.past_of_world import clear_of, positions_after, write_past
+from tests.simulation.small_bank import merged_log
 from tests.simulation.world import ALL_OUTPUTS, World, retail_bank
 
 PRODUCTS = retail_bank().catalogue.product_ids
@@ -68,7 +69,7 @@ def own(world: World, *, replaces: bool = False) -> Ownership:
 def backfilled(world: World, folder: Path, *, replaces: bool = False) -> BackfillReport:
     """Fill the world's store from the past of a bank like it."""
     past = bank(with_live=False)
-    records = merged_records(past)
+    records = merged_log(past)
     history = write_past(past, records, folder)
     return backfill(history, world.policy.catalogue, own(world, replaces=replaces), positions_after(past, records))
 

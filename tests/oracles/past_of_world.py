@@ -5,30 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from consumer.adapters.memory_group import MemoryGroup
-from consumer.adapters.memory_io import MemorySource
 from consumer.vocabulary.log import RawRecord
 from offline.backfilling.export import HistoryWriter
 from tests.simulation.world import World
-
-
-class _Nobody:
-    def on_assigned(self, partitions: frozenset[int]) -> None:
-        return None
-
-    def on_revoked(self, partitions: frozenset[int]) -> None:
-        return None
-
-
-def merged_records(world: World) -> list[RawRecord]:
-    """Return all input records of a world's log in merged order."""
-    source = MemorySource(world.log, MemoryGroup("past", world.n_partitions), member="p")
-    source.open(_Nobody())
-    found: list[RawRecord] = []
-    while records := source.poll(10_000, 0.0):
-        found += records
-    # Partitions one after the other would be in no order of time.
-    return sorted(found, key=lambda record: record.timestamp_ms)
 
 
 def write_past(

@@ -11,6 +11,7 @@ from upswell.commands import (
     lab_backfill,
     lab_explore,
     lab_export,
+    lab_parity,
     lab_publish_traits,
     lab_seed,
     lab_segment,
