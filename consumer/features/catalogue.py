@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from hashlib import blake2b
+from itertools import accumulate, pairwise
 from typing import Final
 
 from consumer.features.decayed_columns import DecayedColumns, decayed_columns
@@ -37,6 +38,12 @@ class FeatureCatalogue:
     def features(self) -> tuple[Feature, ...]:
         """Every feature, in the order of `feature_values`."""
         return tuple(feature for block in BLOCKS for feature in block.features(self.product_ids))
+
+    @cached_property
+    def block_places(self) -> dict[str, slice]:
+        """Block → its columns of `feature_values`."""
+        ends = list(accumulate((len(block.features(self.product_ids)) for block in BLOCKS), initial=0))
+        return {block.name: slice(*ends_of) for block, ends_of in zip(BLOCKS, pairwise(ends), strict=True)}
 
     @cached_property
     def names(self) -> tuple[str, ...]:

@@ -16,8 +16,9 @@ import numpy as np
 
 from consumer.features.contacts import note_contact, release_contact
 from consumer.features.event_columns import EventSource, Int64s
-from consumer.learning.attribution import OPEN_STATES, Effect
+from consumer.learning.attribution import Effect
 from consumer.learning.labels import Label, Step, close_due, labels_of, settle
+from consumer.learning.open_decisions import due_ms
 from consumer.learning.weighting import importance_weights
 from consumer.pipeline.open_book import NOT_FOUND
 from consumer.pipeline.outputs import OutputEncoder
@@ -90,17 +91,15 @@ class Attribution:
 
     def close_due(self, work: WorkingSet) -> None:
         """Close, or forget, every decision whose time the stream has passed by the end of the batch."""
-        if not len(work.book.rows):
+        book = work.book
+        due = np.flatnonzero(due_ms(book.rows) <= work.end_ms[book.owner])
+        if not len(due):
             return
-        partition = np.array(work.loaded.customer_partition, dtype=np.int64)[work.book.owner]
-        due_ms = np.where(
-            OPEN_STATES[work.book.rows["state"]], work.book.rows["deadline_ms"], work.book.rows["forget_ms"]
-        )
+        partition = work.partition[book.owner[due]]
         for number, event in _last_event_of(work).items():
-            end_ms = work.stream_end_ms[number]
-            index = np.flatnonzero((partition == number) & (due_ms <= end_ms))
-            work.book.changed[work.book.owner[index]] = True
-            self._close(work, index, end_ms, event=event)
+            index = due[partition == number]
+            book.changed[book.owner[index]] = True
+            self._close(work, index, work.stream_end_ms[number], event=event)
 
     def forget(self, work: WorkingSet, customer: int, *, before_event: int) -> None:
         """Close what came due to a customer before event row `before_event`, then drop the open decisions.

@@ -20,10 +20,12 @@ from typing import Final
 import numpy as np
 
 from consumer.features.event_columns import Int64s
-from consumer.policy.budgets import NO_LIMIT, budgets_of_partition
+from consumer.policy.budgets import NO_LIMIT, budgets_of_partitions
 from consumer.policy.compiled import CompiledPolicy
 
 _PREFIX: Final = "budget:"
+_DAYS: Final = 2**32
+"""More than there are days: partition and day make one number that can be sorted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +51,27 @@ def budget_left(
     n_partitions: int,
 ) -> BudgetLeft:
     """Return the budgets that decisions on these partitions and bank days draw on."""
-    pairs, group = np.unique(np.stack([partition, bank_day]), axis=1, return_inverse=True)
-    keys = [(int(p), int(day)) for p, day in pairs.T.tolist()]
-    left = np.empty((len(keys), len(policy.catalogue.offers)), dtype=np.int64)
+    pairs, group = np.unique(partition * _DAYS + bank_day, return_inverse=True)
+    partitions, days = np.divmod(pairs, _DAYS)
+    left = budgets_of_partitions(policy.budgets_per_day, partitions, n_partitions=n_partitions)
+    keys = list(zip(partitions.tolist(), days.tolist(), strict=True))
+    limited = np.flatnonzero(policy.budgets_per_day < NO_LIMIT).tolist()
     for row, (number, day) in enumerate(keys):
-        whole = budgets_of_partition(policy.policy.text, partition=number, n_partitions=n_partitions)
-        left[row] = whole - _spent(policy, extra[number], day)
-    return BudgetLeft(group.reshape(-1), left, keys)
+        spent = extra[number]
+        for offer in limited if spent else ():
+            left[row, offer] -= int(spent.get(_key(day, policy.catalogue.offers[offer].offer_id), 0.0))
+    return BudgetLeft(group, left, keys)
 
 
 def spend(
     policy: CompiledPolicy, extra: dict[int, dict[str, float]], budget: BudgetLeft, reserved: Int64s
 ) -> bool:
     """Note what the decisions took; return whether a budget ran out."""
-    for row, (partition, day) in enumerate(budget.keys):
-        for offer in np.flatnonzero((reserved[row] > 0) & (budget.left[row] < NO_LIMIT // 2)).tolist():
-            key = _key(day, policy.catalogue.offers[offer].offer_id)
-            extra[partition][key] = extra[partition].get(key, 0.0) + float(reserved[row, offer])
+    is_spent = (reserved > 0) & (budget.left < NO_LIMIT // 2)
+    for row, offer in np.argwhere(is_spent).tolist():
+        partition, day = budget.keys[row]
+        key = _key(day, policy.catalogue.offers[offer].offer_id)
+        extra[partition][key] = extra[partition].get(key, 0.0) + float(reserved[row, offer])
     return bool(((reserved > 0) & (reserved >= budget.left)).any())
 
 
@@ -91,12 +97,6 @@ def rows_within_budgets(budget: BudgetLeft) -> int:
     turn[order] = np.arange(len(order)) - np.searchsorted(grouped, grouped, side="left")
     too_late = np.flatnonzero(turn + 1 > least[budget.group])
     return int(too_late[0]) if len(too_late) else len(budget.group)
-
-
-def _spent(policy: CompiledPolicy, extra: dict[str, float], day: int) -> Int64s:
-    return np.array(
-        [extra.get(_key(day, offer.offer_id), 0.0) for offer in policy.catalogue.offers], dtype=np.int64
-    )
 
 
 def _key(day: int, offer_id: str) -> str:

@@ -23,7 +23,7 @@ from consumer.learning.labels import KEEP_CLOSED_MS
 from consumer.learning.open_decisions import Rows, empty_rows
 from consumer.pipeline.budgets import BudgetLeft, budget_left, forget_days, rows_within_budgets, spend
 from consumer.pipeline.decision_documents import Decided, DecisionDocuments
-from consumer.pipeline.facts import Evidence, decision_names, facts_of
+from consumer.pipeline.facts import Evidence, facts_of, subjects_of
 from consumer.pipeline.outputs import OutputEncoder
 from consumer.pipeline.past_decisions import decided_as_before, forget_older_inputs, part_by_past
 from consumer.pipeline.working_set import WorkingSet
@@ -90,9 +90,11 @@ class Deciding:
     def forget_budgets(self, work: WorkingSet) -> None:
         """Forget spending of days that lie behind what a decision may lag the stream."""
         policy = self.policy.policy
-        for partition, end_ms in work.stream_end_ms.items():
-            oldest_ms = np.array([max(end_ms - policy.decision_staleness_ms, 0)])
-            forget_days(work.extra[partition], int(bank_day(policy.text, oldest_ms)[0]))
+        spenders = [partition for partition in work.stream_end_ms if work.extra[partition]]
+        ends_ms = np.array([work.stream_end_ms[partition] for partition in spenders], dtype=np.int64)
+        oldest_ms = np.maximum(ends_ms - policy.decision_staleness_ms, 0)
+        for partition, day in zip(spenders, bank_day(policy.text, oldest_ms).tolist(), strict=True):
+            forget_days(work.extra[partition], day)
 
     def _budget(self, work: WorkingSet, events: Int64s) -> BudgetLeft:
         return budget_left(
@@ -115,17 +117,18 @@ class Deciding:
         )
 
     def _decided(self, work: WorkingSet, events: Int64s, models: CompiledModels) -> Decided:
-        records = work.records[self._customers(work, events)]
+        subjects = subjects_of(work, events)
+        records = subjects.records
         values = feature_values(self.features, records)
         segment = self._segment(records_segment=segment_of(records), values=values)
         inputs_milli = model_inputs_milli(self.features, values, segment)
-        is_scored = is_known(records) & ~objects_to_profiling(work.records, self._customers(work, events))
+        is_scored = is_known(records) & ~objects_to_profiling(work.records, subjects.customers)
         p_accept = np.zeros((len(events), len(models.model_ids)))
         p_accept[is_scored] = models.score(inputs_milli[is_scored]).p_accept
         budget = self._budget(work, events)
         facts = facts_of(
             work,
-            events,
+            subjects,
             features=self.features,
             policy=self.policy,
             models=models,
@@ -137,7 +140,8 @@ class Deciding:
         work.has_spent_budget = work.has_spent_budget or ran_out
         return Decided(
             events=events,
-            names=decision_names(work, events),
+            names=subjects.names,
+            customer_ids=subjects.customer_ids,
             choices=choices,
             draw=facts.draw,
             inputs_milli=inputs_milli,
@@ -197,14 +201,16 @@ class Deciding:
         place = np.concatenate([wave.sent, np.arange(len(decided.events))])
         order = np.argsort(place, kind="stable")
         work.emit_all([outputs[i] for i in order.tolist()], decided.events[place[order]])
-        for code, result in enumerate(RESULTS):
-            work.count("decisions_total", result, int((decided.choices.result == code).sum()))
+        made = np.bincount(decided.choices.result, minlength=len(RESULTS))
+        for result, amount in zip(RESULTS, made.tolist(), strict=True):
+            work.count("decisions_total", result, amount)
         self._count_exclusions(work, decided)
 
     def _count_exclusions(self, work: WorkingSet, decided: Decided) -> None:
-        codes, counts = np.unique(decided.choices.excluded, return_counts=True)
-        for code, amount in zip(codes.tolist(), counts.tolist(), strict=True):
-            work.count("exclusions_total" if code else "candidates_total", Exclusion(code).code, amount)
+        counts = np.bincount(decided.choices.excluded.ravel())
+        for code in np.flatnonzero(counts).tolist():
+            name = "exclusions_total" if code else "candidates_total"
+            work.count(name, Exclusion(code).code, int(counts[code]))
 
     @staticmethod
     def _customers(work: WorkingSet, events: Int64s) -> Int64s:

@@ -53,7 +53,7 @@ _EXCLUSIONS_REMEMBERED: Final = 4_096
 class Decided:
     """n decisions of one wave, everything that their documents need.
 
-    events : event rows; names : decision ids
+    events : event rows; names, customer_ids : of the decisions
     draw : shape (n,), the uniform number that chose
     inputs_milli : shape (n, F); is_scored : shape (n,), False where nobody may look at the customer
     segment : shape (n,), -1 unknown
@@ -61,6 +61,7 @@ class Decided:
 
     events: Int64s
     names: Sequence[str]
+    customer_ids: Sequence[str]
     choices: Choices
     draw: Floats
     inputs_milli: Int64s
@@ -93,7 +94,6 @@ class OfferText:
 class _Wave:
     """What decisions and their offers both say: columns of n decisions as lists of plain values."""
 
-    customer_ids: Sequence[str]
     at_ms: Sequence[int]
     reasons: Sequence[list[Any]]
 
@@ -142,10 +142,8 @@ class DecisionDocuments:
 
     def of_wave(self, work: WorkingSet, decided: Decided) -> WaveRecords:
         """Return the records of one wave's decisions."""
-        ids, columns = work.loaded.customer_ids, work.decoded.events
         wave = _Wave(
-            customer_ids=[ids[customer] for customer in columns.customer[decided.events].tolist()],
-            at_ms=columns.event_time_ms[decided.events].tolist(),
+            at_ms=work.decoded.events.event_time_ms[decided.events].tolist(),
             reasons=self._reasons(decided),
         )
         sent = np.flatnonzero(decided.choices.is_sent)
@@ -161,7 +159,7 @@ class DecisionDocuments:
             DECISION,
             schema_version=repeat(SCHEMA_VERSION),
             event_id=[f"{name}.decision" for name in names],
-            customer_id=wave.customer_ids,
+            customer_id=decided.customer_ids,
             event_time_ms=wave.at_ms,
             decision_id=names,
             trigger=_triggers(work, decided.events),
@@ -194,7 +192,7 @@ class DecisionDocuments:
             OFFER,
             schema_version=repeat(SCHEMA_VERSION),
             event_id=[f"{name}.offer" for name in names],
-            customer_id=[wave.customer_ids[row] for row in rows],
+            customer_id=[decided.customer_ids[row] for row in rows],
             event_time_ms=at_ms,
             decision_id=names,
             offer_id=[text.offer_id for text in texts],

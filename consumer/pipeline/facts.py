@@ -6,23 +6,55 @@ become another's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from consumer.features.catalogue import FeatureCatalogue
 from consumer.features.event_columns import NO_DAY, EventSource, Int64s, ProfileColumns
+from consumer.features.layout import Records
 from consumer.features.profile import consents, is_known, profile_of
 from consumer.pipeline.budgets import BudgetLeft
 from consumer.pipeline.working_set import WorkingSet
 from consumer.policy.compiled import CompiledPolicy
 from consumer.policy.draws import salted_draws
 from consumer.policy.facts import Codes, Facts, Floats
+from consumer.policy.rules import PROFILE_TEXT_FIELDS
 from consumer.scoring.compiled import CompiledModels
 from consumer.vocabulary.ids import decision_id
 from consumer.vocabulary.time import DAY_MS, YEAR_DAYS
 from consumer.vocabulary.topics import INPUT_ROLES
 from consumer.vocabulary.words import CHANNELS
+
+
+@dataclass(frozen=True, slots=True)
+class Subjects:
+    """Whom and what n decisions are about.
+
+    events, customers : shape (n,), rows of the events and of their customers in the working set
+    records : shape (n,), the customers' records just after the events; a copy, taken once
+    customer_ids, names : ids of customers and decisions
+    """
+
+    events: Int64s
+    customers: Int64s
+    records: Records
+    customer_ids: Sequence[str]
+    names: Sequence[str]
+
+
+def subjects_of(work: WorkingSet, events: Int64s) -> Subjects:
+    """Return what the decisions that `events` (event rows) open are about."""
+    customers = work.decoded.events.customer[events]
+    ids = work.loaded.customer_ids
+    return Subjects(
+        events=events,
+        customers=customers,
+        records=work.records[customers],
+        customer_ids=[ids[row] for row in customers.tolist()],
+        names=decision_names(work, events),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +71,7 @@ class Evidence:
 
 def facts_of(
     work: WorkingSet,
-    events: Int64s,
+    subjects: Subjects,
     *,
     features: FeatureCatalogue,
     policy: CompiledPolicy,
@@ -47,14 +79,12 @@ def facts_of(
     evidence: Evidence,
     budget: BudgetLeft,
 ) -> Facts:
-    """Return the facts of the decisions that `events` (event rows) open."""
-    columns = work.decoded.events
-    customers = columns.customer[events]
-    records = work.records[customers]
+    """Return the facts of these decisions."""
+    columns, events, records = work.decoded.events, subjects.events, subjects.records
     profile = profile_of(records)
     at_ms = columns.event_time_ms[events]
     return Facts(
-        customer_ids=[work.loaded.customer_ids[row] for row in customers.tolist()],
+        customer_ids=subjects.customer_ids,
         at_ms=at_ms,
         is_known=is_known(records),
         consents=consents(records),
@@ -64,7 +94,7 @@ def facts_of(
         aml_status=profile.aml_status,
         is_vulnerable=profile.is_vulnerable,
         holdings=profile.holdings,
-        fields=_fields(features, evidence.values, profile),
+        fields=_fields(policy, features, evidence.values, profile),
         contact_s=records["contact_s"],
         contact_offer=records["contact_offer"],
         contact_channel=records["contact_channel"],
@@ -76,7 +106,7 @@ def facts_of(
         p_accept=evidence.p_accept,
         evidence=models.evidence,
         channel_preference=_channel_preference(features, evidence.values),
-        draw=salted_draws(policy.policy.exploration_salt, decision_names(work, events)),
+        draw=salted_draws(policy.policy.exploration_salt, subjects.names),
         budget_group=budget.group,
         budget_left=budget.left,
     )
@@ -101,15 +131,14 @@ def _age_years(profile: ProfileColumns, at_ms: Int64s) -> Floats:
     return np.where(profile.birth_day == NO_DAY, np.nan, years)
 
 
-def _fields(features: FeatureCatalogue, values: Floats, profile: ProfileColumns) -> dict[str, Codes]:
-    """Every feature by name, and the profile's own words as codes."""
-    fields: dict[str, Codes] = {name: values[:, place] for place, name in enumerate(features.names)}
-    fields |= {
-        "employment_status": profile.employment_status,
-        "region": profile.region,
-        "occupation": profile.occupation,
+def _fields(
+    policy: CompiledPolicy, features: FeatureCatalogue, values: Floats, profile: ProfileColumns
+) -> dict[str, Codes]:
+    """Return what the policy's rules read: features by name, and the profile's own words as codes."""
+    return {
+        name: getattr(profile, name) if name in PROFILE_TEXT_FIELDS else values[:, features.index[name]]
+        for name in policy.fields_needed
     }
-    return fields
 
 
 def _trigger_channel(source: Codes, channel: Codes) -> Int64s:

@@ -112,6 +112,7 @@ def decided_as_before(
     return Decided(
         events=past.made,
         names=[""] * n,
+        customer_ids=[""] * n,
         choices=choices,
         draw=nothing,
         inputs_milli=inputs_milli,

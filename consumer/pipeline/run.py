@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -32,6 +33,8 @@ from consumer.pipeline.outputs import dead_letter_record
 from consumer.pipeline.working_set import StoredForms, WorkingSet, open_working_set
 from consumer.scoring.compiled import CompiledModels
 from consumer.vocabulary.topics import Topics
+
+_DISPOSITIONS: Final = [disposition.name.lower() for disposition in Disposition]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +82,8 @@ class Pipeline:
         outcomes = outcomes_among(work, rows)
         decisions = self.attribution.find(work, outcomes)
         dispositions = fold_wave(self.features, work.records, work.decoded.events, rows)
-        for disposition in Disposition:
-            work.count("events_total", disposition.name.lower(), int((dispositions == disposition).sum()))
+        for name, amount in zip(_DISPOSITIONS, np.bincount(dispositions).tolist(), strict=False):
+            work.count("events_total", name, amount)
         is_new = np.isin(outcomes, rows[dispositions == Disposition.APPLIED])
         self.attribution.apply(work, outcomes[is_new], decisions[is_new])
         is_looked_at = (dispositions == Disposition.APPLIED) | (dispositions == Disposition.SUPPRESSED)

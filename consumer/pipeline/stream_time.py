@@ -8,6 +8,7 @@ Rules of this file: pure; the clock never runs backwards.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 
@@ -15,25 +16,36 @@ from consumer.decoded import DecodedBatch
 from consumer.features.event_columns import Int64s
 from consumer.pipeline.batch import PartitionProgress
 
+_SPAN_MS: Final = 2**42
+"""More than any event time (`LATEST_EVENT_TIME_MS`), so that partition and time make one sortable number."""
+
 
 def stream_times_ms(decoded: DecodedBatch, progress: Mapping[int, PartitionProgress]) -> Int64s:
     """Return the partition's stream time just after each event, shape (n,).
 
     A function of the merged order alone: however a partition is cut into batches, the same event
-    sees the same stream time.
+    sees the same stream time. With the partition in the bits above, one running maximum over all events,
+    partition by partition, starts afresh with each.
     """
-    times = np.empty(len(decoded.partition), dtype=np.int64)
-    for partition, before in progress.items():
-        rows = np.flatnonzero(decoded.partition == partition)
-        running = np.maximum.accumulate(decoded.events.event_time_ms[rows])
-        times[rows] = np.maximum(running, before.stream_time_ms)
-    return times
+    before_ms = _before_ms(progress)
+    times_ms = np.maximum(decoded.events.event_time_ms, before_ms[decoded.partition])
+    order = np.argsort(decoded.partition, kind="stable")
+    starts = decoded.partition[order] * _SPAN_MS
+    running = np.maximum.accumulate(starts + times_ms[order])
+    times_ms[order] = running - starts
+    return times_ms
 
 
 def end_of_batch_ms(decoded: DecodedBatch, progress: Mapping[int, PartitionProgress]) -> dict[int, int]:
     """Return partition → stream time after the batch."""
-    ends = {}
+    ends_ms = _before_ms(progress)
+    np.maximum.at(ends_ms, decoded.partition, decoded.events.event_time_ms)
+    return {partition: int(ends_ms[partition]) for partition in progress}
+
+
+def _before_ms(progress: Mapping[int, PartitionProgress]) -> Int64s:
+    """Return the stream time before the batch by the partition's number."""
+    before_ms = np.zeros(max(progress, default=0) + 1, dtype=np.int64)
     for partition, before in progress.items():
-        times = decoded.events.event_time_ms[decoded.partition == partition]
-        ends[partition] = max(before.stream_time_ms, int(times.max(initial=0)))
-    return ends
+        before_ms[partition] = before.stream_time_ms
+    return before_ms

@@ -45,6 +45,7 @@ class WorkingSet:
     """One batch in hand.
 
     records : shape (n_customers,), structured, updated in place
+    partition, end_ms : shape (n_customers,), each customer's partition and its stream time after the batch
     book : the open decisions of these customers
     stream_time_ms : shape (n_events,), of the partition just after each event
     stream_end_ms : partition → stream time after the batch
@@ -55,6 +56,8 @@ class WorkingSet:
     loaded: LoadedBatch
     forms: StoredForms
     records: Records
+    partition: Int64s
+    end_ms: Int64s
     book: OpenBook
     stream_time_ms: Int64s
     stream_end_ms: Mapping[int, int]
@@ -131,7 +134,7 @@ class WorkingSet:
         book, changed = self.book, np.flatnonzero(self.book.changed)
         if not len(changed):
             return {}, {}
-        is_kept = book.changed[book.owner] & is_remembered(book.rows, self._end_ms()[book.owner])
+        is_kept = book.changed[book.owner] & is_remembered(book.rows, self.end_ms[book.owner])
         kept = np.flatnonzero(is_kept)
         kept = kept[np.argsort(book.owner[kept], kind="stable")]
         n_rows = np.bincount(book.owner[kept], minlength=len(book.changed))[changed]
@@ -139,11 +142,6 @@ class WorkingSet:
         first_due_ms = dict.fromkeys(changed.tolist())
         first_due_ms |= _smallest_of_runs(book.owner[kept], due_ms(book.rows)[kept])
         return dict(zip(changed.tolist(), [value or None for value in values], strict=True)), first_due_ms
-
-    def _end_ms(self) -> Int64s:
-        """Return each customer's stream time after the batch."""
-        ends_ms = map(self.stream_end_ms.__getitem__, self.loaded.customer_partition)
-        return np.fromiter(ends_ms, np.int64, len(self.loaded.customer_partition))
 
 
 def _smallest_of_runs(owner: Int64s, values: Int64s) -> dict[int, int]:
@@ -158,12 +156,18 @@ def _smallest_of_runs(owner: Int64s, values: Int64s) -> dict[int, int]:
 def open_working_set(loaded: LoadedBatch, forms: StoredForms) -> WorkingSet:
     """Return the batch's customers and open decisions as arrays."""
     rows, owner = unpack_all(loaded.open_decisions, forms.n_inputs, forms.current.fingerprint)
+    stream_time_ms = stream_times_ms(loaded.decoded, loaded.progress)
+    ends_ms = end_of_batch_ms(loaded.decoded, loaded.progress)
+    n_customers = len(loaded.customer_ids)
+    customer_ends_ms = map(ends_ms.__getitem__, loaded.customer_partition)
     return WorkingSet(
         loaded=loaded,
         forms=forms,
         records=unpack(forms.layouts, forms.current, loaded.records),
-        book=OpenBook(rows, owner, np.zeros(len(loaded.customer_ids), dtype=bool)),
-        stream_time_ms=stream_times_ms(loaded.decoded, loaded.progress),
-        stream_end_ms=end_of_batch_ms(loaded.decoded, loaded.progress),
+        partition=np.fromiter(loaded.customer_partition, np.int64, n_customers),
+        end_ms=np.fromiter(customer_ends_ms, np.int64, n_customers),
+        book=OpenBook(rows, owner, np.zeros(n_customers, dtype=bool)),
+        stream_time_ms=stream_time_ms,
+        stream_end_ms=ends_ms,
         extra={partition: dict(before.extra) for partition, before in loaded.progress.items()},
     )

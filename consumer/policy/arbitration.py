@@ -133,10 +133,9 @@ def prioritise(
     context = table.trigger_weight[trigger].T * np.where(is_about, table.same_product_weight[:, None], 1.0)
     value = _values(table, facts.fields, shape)
     lever = np.where(local_day <= table.lever_last_day[:, None], table.lever[:, None], 1.0)
-    is_bare = arm == P_ACCEPT_ONLY
-    context = np.where(is_bare, 1.0, context)
-    value = np.where(is_bare, 1.0, value)
-    lever = np.where(is_bare | (arm == NO_LEVERS), 1.0, lever)
+    bare = np.flatnonzero(arm == P_ACCEPT_ONLY)
+    context[:, bare] = value[:, bare] = lever[:, bare] = 1.0
+    lever[:, np.flatnonzero(arm == NO_LEVERS)] = 1.0
     return Priorities(p_accept, context, value, lever, p_accept * context * value * lever)
 
 

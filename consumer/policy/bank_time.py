@@ -26,6 +26,9 @@ Int64s = NDArray[np.int64]
 _QUARTER_MS: Final = 15 * MINUTE_MS
 _QUARTERS: Final = DAY_MS // _QUARTER_MS
 _FIXED: Final = re.compile(r"^([+-])(\d{2}):([0-5]\d)$")
+_DAYS_AT_ONCE: Final = 64
+"""The events of a batch lie within few days; only beyond these many are the days told apart by sorting."""
+
 _THURSDAY: Final = 3
 """1970-01-01 was a Thursday; weekdays count from Monday = 0."""
 
@@ -69,14 +72,29 @@ def local_time(zone_name: str, at_ms: Int64s) -> LocalTime:
     return LocalTime(day, (day + _THURSDAY) % 7, local_ms % DAY_MS // MINUTE_MS, months % 12 + 1)
 
 
+def local_day(zone_name: str, at_ms: Int64s) -> Int64s:
+    """Return `local_time(...).day` alone: days since 1970-01-01, local, shape (n,)."""
+    return np.asarray((at_ms + offset_ms(zone_name, at_ms)) // DAY_MS)
+
+
 def offset_ms(zone_name: str, at_ms: Int64s) -> Int64s:
     """Return what to add to UTC to get local time, shape (n,), in ms."""
-    days, row = np.unique(at_ms // DAY_MS, return_inverse=True)
-    if not len(days):
+    if not len(at_ms):
         return np.zeros(0, np.int64)
+    quarter = at_ms // _QUARTER_MS
+    first_day, last_day = (int(end) // _QUARTERS for end in (quarter.min(), quarter.max()))
+    if last_day - first_day < _DAYS_AT_ONCE:
+        place = quarter - first_day * _QUARTERS
+        return np.asarray(_offsets_of_days(zone_name, first_day, last_day)[place])
+    days, row = np.unique(quarter // _QUARTERS, return_inverse=True)
     table = np.stack([_offsets_of_day(zone_name, int(day)) for day in days])
-    offsets: Int64s = table[row, at_ms % DAY_MS // _QUARTER_MS]
-    return offsets
+    return np.asarray(table[row, quarter % _QUARTERS])
+
+
+@lru_cache(maxsize=256)
+def _offsets_of_days(zone_name: str, first_day: int, last_day: int) -> Int64s:
+    """Return the offset of each quarter of an hour of consecutive UTC days, one after another."""
+    return np.concatenate([_offsets_of_day(zone_name, day) for day in range(first_day, last_day + 1)])
 
 
 @lru_cache(maxsize=4_096)

@@ -17,7 +17,7 @@ from typing import Final
 
 import numpy as np
 
-from consumer.policy.bank_time import local_time
+from consumer.policy.bank_time import local_day
 from consumer.policy.facts import Bools, Int64s
 from consumer.policy.schema import PolicyText
 
@@ -26,28 +26,27 @@ NO_LIMIT: Final = 2**62
 
 def bank_day(text: PolicyText, at_ms: Int64s) -> Int64s:
     """Return the bank's local day of each instant, days since 1970-01-01."""
-    return local_time(text.time_zone, at_ms).day
+    return local_day(text.time_zone, at_ms)
 
 
-def budgets_of_partition(text: PolicyText, *, partition: int, n_partitions: int) -> Int64s:
-    """Return how often each offer may be made a day on one partition, shape (O,).
+def budgets_per_day(text: PolicyText) -> Int64s:
+    """Return how often each offer may be made a day in the whole bank, shape (O,)."""
+    budgets = (NO_LIMIT if offer.budget_per_day is None else offer.budget_per_day for offer in text.offers)
+    return np.array(list(budgets), np.int64)
+
+
+def budgets_of_partitions(per_day: Int64s, partition: Int64s, *, n_partitions: int) -> Int64s:
+    """Return how often each offer may be made a day on each of these partitions, shape (n, O).
 
     What does not divide evenly goes to the first partitions, so the parts add up to the whole.
 
     Examples
     --------
-    >>> [(7 + 3 - 1 - p) // 3 for p in range(3)]
-    [3, 2, 2]
+    >>> budgets_of_partitions(np.array([7, NO_LIMIT]), np.arange(3), n_partitions=3)[:, 0]
+    array([3, 2, 2])
     """
-    return np.array(
-        [
-            NO_LIMIT
-            if offer.budget_per_day is None
-            else (offer.budget_per_day + n_partitions - 1 - partition) // n_partitions
-            for offer in text.offers
-        ],
-        np.int64,
-    )
+    parts = (per_day + n_partitions - 1 - partition[:, None]) // n_partitions
+    return np.where(per_day == NO_LIMIT, NO_LIMIT, parts)
 
 
 def last_final_row(group: Int64s, chosen: Int64s, is_sent: Bools, left: Int64s) -> Int64s:
@@ -60,6 +59,8 @@ def last_final_row(group: Int64s, chosen: Int64s, is_sent: Bools, left: Int64s) 
     """
     n_groups, n_offers = left.shape
     last = np.full(n_groups, len(group), np.int64)
+    if (taken(group, chosen, is_sent, left.shape) < left).all():
+        return last
     rows = np.flatnonzero(is_sent)
     key = group[rows] * n_offers + chosen[rows]
     order = np.argsort(key, kind="stable")

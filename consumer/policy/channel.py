@@ -14,10 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from consumer.policy.bank_time import LocalTime
-from consumer.policy.exclusions import note
+from consumer.policy.exclusions import note_all
 from consumer.policy.facts import FIRST_CHANNEL_BIT, NO_CHANNEL, Bools, Facts, Floats, Int8s, Int64s, UInt8s
 from consumer.policy.schema import ChannelText, PolicyText
 from consumer.vocabulary.reasons import Exclusion
@@ -25,6 +24,7 @@ from consumer.vocabulary.words import CHANNELS
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _N = len(CHANNELS)
+_DAY_MINUTES = 24 * 60
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,17 +32,14 @@ class ChannelTable:
     """Compiled channels.
 
     set_bits : (S,), distinct channel sets; set_of_offer : (O,)
-    quiet_from, quiet_until : (7,), minutes of the day, equal where a channel has no quiet hours
-    is_quiet_day : (7 channels, 7 weekdays)
+    quiet_bits : (10080,), channels that must be silent in each minute of the week, which begins on Monday
     inbound_bits : channels that only an inbound contact opens
     cost_penalty : (7,)
     """
 
     set_bits: UInt8s
     set_of_offer: Int64s
-    quiet_from: Int64s
-    quiet_until: Int64s
-    is_quiet_day: Bools
+    quiet_bits: UInt8s
     inbound_bits: int
     cost_penalty: Floats
     present_weight: float
@@ -56,24 +53,31 @@ def channel_table(text: PolicyText) -> ChannelTable:
     ]
     set_bits, set_of_offer = np.unique(np.array(offered, np.uint8), return_inverse=True)
     known = {CHANNELS.index(name): channel for name, channel in text.channels.items()}
-    quiet = np.array([_quiet_minutes(known.get(c)) for c in range(_N)], np.int64)
-    days = [[c in known and day in known[c].quiet_days for day in _WEEKDAYS] for c in range(_N)]
+    quiet = [_is_quiet(known.get(c)) for c in range(_N)]
     costs = np.array([known[c].cost_minor if c in known else 0 for c in range(_N)], np.float64)
     return ChannelTable(
         set_bits=set_bits,
         set_of_offer=set_of_offer.astype(np.int64),
-        quiet_from=quiet[:, 0],
-        quiet_until=quiet[:, 1],
-        is_quiet_day=np.array(days),
+        quiet_bits=np.packbits(np.array(quiet), axis=0, bitorder="little")[0],
         inbound_bits=sum(1 << c for c, channel in known.items() if channel.is_inbound_only),
         cost_penalty=text.channel_choice.cost_weight * costs / max(1.0, costs.max()),
         present_weight=text.channel_choice.present_weight,
     )
 
 
-def _quiet_minutes(channel: ChannelText | None) -> tuple[int, int]:
-    hours = channel.quiet_hours if channel is not None else None
-    return (0, 0) if hours is None else (_minute_of_day(hours.start), _minute_of_day(hours.until))
+def _is_quiet(channel: ChannelText | None) -> Bools:
+    """Return whether a channel must be silent, for each minute of the week."""
+    quiet = np.zeros((len(_WEEKDAYS), _DAY_MINUTES), np.bool_)
+    if channel is None:
+        return quiet.ravel()
+    quiet[[day in channel.quiet_days for day in _WEEKDAYS]] = True
+    if channel.quiet_hours is not None:
+        minute = np.arange(_DAY_MINUTES)
+        start, until = (_minute_of_day(end) for end in (channel.quiet_hours.start, channel.quiet_hours.until))
+        after, before = minute >= start, minute < until
+        # Quiet hours over midnight are the two ends of the day instead of its middle.
+        quiet |= (after & before) if start <= until else (after | before)
+    return quiet.ravel()
 
 
 def _minute_of_day(clock_time: str) -> int:
@@ -93,15 +97,7 @@ def reachable_bits(table: ChannelTable, facts: Facts) -> UInt8s:
 
 def quiet_bits(table: ChannelTable, local: LocalTime) -> UInt8s:
     """Return the channels that must be silent at each instant; shape (n,)."""
-    bits = np.zeros(len(local.minute), np.uint8)
-    for c in range(_N):
-        start, until = table.quiet_from[c], table.quiet_until[c]
-        after, before = local.minute >= start, local.minute < until
-        # Quiet hours over midnight are the two ends of the day instead of its middle.
-        quiet = (after & before) if start <= until else (after | before)
-        quiet |= table.is_quiet_day[c][local.weekday]
-        bits |= quiet.astype(np.uint8) << np.uint8(c)
-    return bits
+    return np.asarray(table.quiet_bits[local.weekday * _DAY_MINUTES + local.minute])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,23 +116,22 @@ def choose_channels(
     reachable = table.set_bits[:, None] & open_channels.reachable
     awake = reachable & ~open_channels.quiet
     usable = awake & ~open_channels.capped
+    reason = np.zeros(usable.shape, np.uint8)
+    for bits, code in (
+        (usable, Exclusion.CAP_CHANNEL),
+        (awake, Exclusion.QUIET_HOURS),
+        (reachable, Exclusion.NO_CHANNEL),
+    ):
+        reason[bits == 0] = code
     rows = table.set_of_offer
-    note(excluded, (reachable == 0)[rows], Exclusion.NO_CHANNEL)
-    note(excluded, (awake == 0)[rows], Exclusion.QUIET_HOURS)
-    note(excluded, (usable == 0)[rows], Exclusion.CAP_CHANNEL)
+    note_all(excluded, reason[rows])
     return _best_channels(table, facts, usable)[rows]
 
 
 def _best_channels(table: ChannelTable, facts: Facts, usable: UInt8s) -> Int8s:
-    best = np.full(usable.shape, NO_CHANNEL, np.int8)
-    best_score = np.full(usable.shape, -np.inf)
-    for c in range(_N):
-        score: NDArray[np.float64] = (
-            facts.channel_preference[:, c]
-            + table.present_weight * (facts.trigger_channel == c)
-            - table.cost_penalty[c]
-        )
-        is_better = (usable & np.uint8(1 << c) != 0) & (score > best_score)
-        np.copyto(best, np.int8(c), where=is_better)
-        np.copyto(best_score, np.broadcast_to(score, usable.shape), where=is_better)
+    is_there = facts.trigger_channel[:, None] == np.arange(_N)
+    score = facts.channel_preference + table.present_weight * is_there - table.cost_penalty
+    is_usable = np.unpackbits(usable[:, :, None], axis=2, count=_N, bitorder="little").view(np.bool_)
+    best: Int8s = np.where(is_usable, score, -np.inf).argmax(axis=2).astype(np.int8)
+    best[usable == 0] = NO_CHANNEL
     return best

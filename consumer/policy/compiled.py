@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from consumer.policy.arbitration import CHURN_FIELD, LIFETIME_VALUE_FIELD, PriorityTable, priority_table
+from consumer.policy.budgets import budgets_per_day
 from consumer.policy.channel import ChannelTable, channel_table
 from consumer.policy.checks import RULE_STAGES
 from consumer.policy.contact_policy import ContactTable, contact_table
@@ -31,6 +32,7 @@ class CompiledPolicy:
     requires_any, excludes_any, offered : (O,), holding bits
     active_from, active_to : (O,), bank days, both inclusive
     trigger_allowed : (triggers + 1, O), last row = no trigger
+    budgets_per_day : (O,), of the whole bank
     """
 
     policy: Policy
@@ -48,6 +50,7 @@ class CompiledPolicy:
     active_from: Int64s
     active_to: Int64s
     trigger_allowed: Bools
+    budgets_per_day: Int64s
 
     @property
     def catalogue(self) -> OfferCatalogue:
@@ -96,6 +99,7 @@ def compile_policy(policy: Policy) -> CompiledPolicy:
             [_FIRST_DAY if not o.is_active else end for o, end in zip(text.offers, ends, strict=True)]
         ),
         trigger_allowed=_trigger_allowed(text.offers, trigger_names),
+        budgets_per_day=budgets_per_day(text),
     )
 
 

@@ -46,7 +46,8 @@ class ContactTable:
     column_of_key : (65536,), offer column of an offer key, O for keys of offers no longer in the policy
     validity_ms : (O + 1,); cooling_off_ms : (products,)
     product_pairs : (offer, product) for each product of an offer
-    excluding_pairs : (offer, other) where a live other makes the offer wait
+    waiting, others, others_start : offers that wait for live others; those others, one waiting offer's after
+        another's; where each one's begin
     """
 
     windows: tuple[WindowCaps, ...]
@@ -54,7 +55,9 @@ class ContactTable:
     validity_ms: Int64s
     cooling_off_ms: Int64s
     product_pairs: tuple[tuple[int, int], ...]
-    excluding_pairs: tuple[tuple[int, int], ...]
+    waiting: Int64s
+    others: Int64s
+    others_start: Int64s
 
 
 def contact_table(text: PolicyText, catalogue: OfferCatalogue) -> ContactTable:
@@ -66,6 +69,8 @@ def contact_table(text: PolicyText, catalogue: OfferCatalogue) -> ContactTable:
     groups = [
         [catalogue.offer_index[name] for name in group] for group in text.contact_policy.mutually_exclusive
     ]
+    pairs = np.array(sorted({pair for group in groups for pair in permutations(set(group), 2)}), np.int64)
+    waiting, others_start = np.unique(pairs.reshape(-1, 2)[:, 0], return_index=True)
     by_group, days = text.contact_policy.cooling_off_days_by_group, text.contact_policy.cooling_off_days
     return ContactTable(
         windows=_windows(text, catalogue),
@@ -77,7 +82,9 @@ def contact_table(text: PolicyText, catalogue: OfferCatalogue) -> ContactTable:
             for column, offer in enumerate(catalogue.offers)
             for name in offer.products
         ),
-        excluding_pairs=tuple(sorted({pair for group in groups for pair in permutations(set(group), 2)})),
+        waiting=waiting,
+        others=pairs.reshape(-1, 2)[:, 1],
+        others_start=others_start,
     )
 
 
@@ -103,7 +110,7 @@ def _window(caps: list[CapText], catalogue: OfferCatalogue) -> WindowCaps:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Contacts:
-    """Contacts of all customers as one list: row of the decision, age, offer column, channel."""
+    """Contacts of n customers as one list: the customer, age, offer column, channel."""
 
     row: Int64s
     age_ms: Int64s
@@ -120,28 +127,42 @@ def apply_contact_policy(table: ContactTable, facts: Facts, excluded: UInt8s) ->
     """
     if facts.refused_s.any():
         note(excluded, _is_cooling_off(table, facts, excluded.shape), Exclusion.COOLING_OFF)
-    contacts = _contacts(table, facts)
+    capped = np.zeros(len(facts), np.uint8)
+    contacted, contacts = _contacts(table, facts)
+    if len(contacted):
+        of_contacted = excluded[:, contacted]
+        capped[contacted] = _note_contacts(table, contacts, of_contacted)
+        excluded[:, contacted] = of_contacted
+    return capped
+
+
+def _note_contacts(table: ContactTable, contacts: _Contacts, excluded: UInt8s) -> UInt8s:
+    """Note what contacts exclude; return the bits of the channels that are at their cap."""
     n_offers, n = excluded.shape
-    if not len(contacts.row):
-        return np.zeros(n, np.uint8)
-    note(excluded, _is_shut_out(table, contacts, excluded.shape), Exclusion.MUTUALLY_EXCLUSIVE)
-    capped_channels = np.zeros((n, _N_CHANNELS), np.bool_)
+    at_total = np.zeros(n, np.bool_)
+    at_channel = np.zeros((n, _N_CHANNELS), np.bool_)
+    at_offer = np.zeros((n, n_offers), np.bool_)
     for caps in table.windows:
         inside = contacts.age_ms < caps.window_ms
         row, offer, channel = contacts.row[inside], contacts.offer[inside], contacts.channel[inside]
-        note(excluded, np.bincount(row, minlength=n) >= caps.total_max, Exclusion.CAP_TOTAL)
-        capped_channels |= _count(row, channel, (n, _N_CHANNELS)) >= caps.channel_max
-        at_offer_cap = _count(row, offer, (n, n_offers + 1))[:, :-1] >= caps.offer_max
-        note(excluded, at_offer_cap.T, Exclusion.CAP_OFFER)
-    bits: UInt8s = np.packbits(capped_channels, axis=1, bitorder="little")[:, 0]
+        at_total |= np.bincount(row, minlength=n) >= caps.total_max
+        at_channel |= _count(row, channel, (n, _N_CHANNELS)) >= caps.channel_max
+        at_offer |= _count(row, offer, (n, n_offers + 1))[:, :-1] >= caps.offer_max
+    note(excluded, at_total, Exclusion.CAP_TOTAL)
+    note(excluded, at_offer.T, Exclusion.CAP_OFFER)
+    note(excluded, _is_shut_out(table, contacts, excluded.shape), Exclusion.MUTUALLY_EXCLUSIVE)
+    bits: UInt8s = np.packbits(at_channel, axis=1, bitorder="little")[:, 0]
     return bits
 
 
-def _contacts(table: ContactTable, facts: Facts) -> _Contacts:
+def _contacts(table: ContactTable, facts: Facts) -> tuple[Int64s, _Contacts]:
+    """Return the rows of customers with contacts, and their contacts; `row` is a place among those rows."""
     row, slot = np.nonzero(facts.contact_s)
     time_ms = facts.contact_s[row, slot].astype(np.int64) * SECOND_MS
-    return _Contacts(
-        row=row,
+    is_first = np.ones(len(row), np.bool_)
+    np.not_equal(row[1:], row[:-1], out=is_first[1:])
+    return row[is_first], _Contacts(
+        row=np.cumsum(is_first) - 1,
         age_ms=facts.at_ms[row] - time_ms,
         offer=table.column_of_key[facts.contact_offer[row, slot]],
         channel=facts.contact_channel[row, slot].astype(np.int64),
@@ -172,6 +193,6 @@ def _is_shut_out(table: ContactTable, contacts: _Contacts, shape: tuple[int, ...
     is_live = contacts.age_ms < table.validity_ms[contacts.offer]
     live = _count(contacts.row[is_live], contacts.offer[is_live], (n, n_offers + 1)).T > 0
     shut_out = np.zeros(shape, np.bool_)
-    for offer, other in table.excluding_pairs:
-        shut_out[offer] |= live[other]
+    if len(table.waiting):
+        shut_out[table.waiting] = np.logical_or.reduceat(live[table.others], table.others_start, axis=0)
     return shut_out

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -110,13 +111,15 @@ def _draw(policy: CompiledPolicy, facts: Facts, excluded: UInt8s, *, priority: F
     drawn = _Drawn(
         np.empty((n_offers + 1, n)), np.empty(n), np.empty(n, np.int64), np.zeros_like(facts.budget_left)
     )
-    rows = np.arange(n)
-    while len(rows):
+    rows: Any = slice(None)
+    is_open = np.ones(n, np.bool_)
+    while is_open.any():
         group = facts.budget_group[rows]
         left = facts.budget_left - drawn.reserved
         outcome = excluded[:, rows]
-        note(outcome, (left <= 0)[group].T, Exclusion.BUDGET_SPENT)
-        excluded[:, rows] = outcome
+        if (left <= 0).any():
+            note(outcome, (left <= 0)[group].T, Exclusion.BUDGET_SPENT)
+            excluded[:, rows] = outcome
         chances = propensities(
             policy.policy.text.exploration,
             is_candidate=outcome == 0,
@@ -131,9 +134,10 @@ def _draw(policy: CompiledPolicy, facts: Facts, excluded: UInt8s, *, priority: F
             chosen,
         )
         is_sent = (chosen != NO_OFFER) & (arm[rows] != HOLDOUT)
-        is_final = np.arange(len(rows)) <= last_final_row(group, chosen, is_sent, left)[group]
-        drawn.reserved[:] += taken(group, chosen, is_sent & is_final, drawn.reserved.shape)
-        rows = rows[~is_final]
+        is_final = np.arange(len(chosen)) <= last_final_row(group, chosen, is_sent, left)[group]
+        drawn.reserved[:] += taken(group, chosen, is_sent & is_final, left.shape)
+        is_open[rows] = ~is_final
+        rows = np.flatnonzero(is_open)
     return drawn
 
 

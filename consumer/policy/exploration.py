@@ -101,12 +101,11 @@ def _gamma(text: ExplorationText, is_candidate: Bools, evidence: Floats, n_arms:
 def _sum_of_rows(table: Floats | Bools) -> Floats:
     """Return the sum over rows, added in order.
 
-    `np.sum` pairs the terms differently for one decision than for many, which changes the last bit.
+    `np.add.reduce` does it for many decisions, but pairs the terms for one, which changes the last bit.
     """
-    total = np.zeros(table.shape[1])
-    for row in table:
-        total += row
-    return total
+    if table.shape[1] == 1:
+        return np.asarray(np.add.accumulate(table, axis=0, dtype=np.float64)[-1])
+    return np.asarray(np.add.reduce(table, axis=0, dtype=np.float64))
 
 
 def _give_rest_to(chance: Floats, best: Int64s) -> None:

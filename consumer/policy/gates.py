@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from consumer.policy.exclusions import note
 from consumer.policy.facts import MARKETING_BIT, PROFILING_BIT, Bools, Codes, Facts, UInt8s
 from consumer.policy.rules import Rule, compile_rule
 from consumer.policy.schema import PolicyText
@@ -40,15 +39,20 @@ def gate_table(text: PolicyText, *, trigger_names: tuple[str, ...]) -> GateTable
 def closed_gates(table: GateTable, facts: Facts) -> UInt8s:
     """Return the code of the gate that is closed to each customer, 0 where all are open; shape (n,)."""
     consents = facts.consents
+    is_closed = {
+        Exclusion.VULNERABLE: facts.is_vulnerable,
+        Exclusion.AML_HOLD: facts.aml_status != _AML_CLEAR,
+        Exclusion.KYC_INCOMPLETE: facts.kyc_status != _KYC_COMPLETE,
+        Exclusion.MINOR: ~(facts.age_years >= table.adult_age_years),
+        Exclusion.DECEASED: facts.is_deceased,
+        Exclusion.NO_PROFILING_CONSENT: (consents >> PROFILING_BIT) & 1 == 0,
+        Exclusion.NO_MARKETING_CONSENT: (consents >> MARKETING_BIT) & 1 == 0,
+        Exclusion.UNKNOWN_CUSTOMER: ~facts.is_known,
+    }
     closed = np.zeros(len(facts), np.uint8)
-    note(closed, ~facts.is_known, Exclusion.UNKNOWN_CUSTOMER)
-    note(closed, (consents >> MARKETING_BIT) & 1 == 0, Exclusion.NO_MARKETING_CONSENT)
-    note(closed, (consents >> PROFILING_BIT) & 1 == 0, Exclusion.NO_PROFILING_CONSENT)
-    note(closed, facts.is_deceased, Exclusion.DECEASED)
-    note(closed, ~(facts.age_years >= table.adult_age_years), Exclusion.MINOR)
-    note(closed, facts.kyc_status != _KYC_COMPLETE, Exclusion.KYC_INCOMPLETE)
-    note(closed, facts.aml_status != _AML_CLEAR, Exclusion.AML_HOLD)
-    note(closed, facts.is_vulnerable, Exclusion.VULNERABLE)
+    # From the highest code to the lowest, so that the lowest stays.
+    for reason, closes in is_closed.items():
+        closed[closes] = reason
     return closed
 
 

@@ -8,7 +8,7 @@ even `differs` or `none_of`: what the bank does not know about a customer never 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -99,9 +99,9 @@ class Rule:
     times_field: str | None
     flags: tuple[str, ...]
 
-    def met(self, fields: Mapping[str, Column]) -> Bools:
-        """Return where the rule is met, shape (n,)."""
-        met = self._met_by_value(fields)
+    def met(self, fields: Mapping[str, Column], bounds: Column | None = None) -> Bools:
+        """Return where the rule is met, shape (n,); with other bounds (k, 1) than its own, shape (k, n)."""
+        met = self._met_by_value(fields, self.values[0] if bounds is None else bounds)
         for flag in self.flags:
             met &= _column(fields, flag) != 0
         return met
@@ -111,11 +111,15 @@ class Rule:
         """Names of the fields that the rule reads."""
         return frozenset({self.field, *self.flags} | ({self.times_field} if self.times_field else set()))
 
-    def _met_by_value(self, fields: Mapping[str, Column]) -> Bools:
+    @property
+    def likeness(self) -> Rule:
+        """What is equal for rules that differ in their bound alone."""
+        return self if self.operator in _LISTS else replace(self, values=())
+
+    def _met_by_value(self, fields: Mapping[str, Column], bound: Any) -> Bools:
         column = _column(fields, self.field)
         if self.operator in _LISTS:
             return self._met_by_list(column)
-        bound: Any = self.values[0]
         if self.times_field is not None:
             bound = bound * _column(fields, self.times_field)
         met: Bools = _COMPARISONS[self.operator](column, bound)
@@ -162,26 +166,60 @@ def _number(field: str, value: float | str, trigger_names: Sequence[str]) -> flo
     return stable_hash64(value) & 0xFFFF_FFFF
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Alike:
+    """Rules that differ in their bound alone: one comparison.
+
+    bounds : (k, 1); places : (k,), in the table
+    """
+
+    rule: Rule
+    bounds: Column
+    places: Column
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class RuleTable:
-    """The rules of one stage for every offer: distinct rules once, and which of them each offer needs."""
+    """The rules of one stage for every offer: distinct rules once, and which of them each offer needs.
+
+    _needed, _starts : the places of all offers' rules one after another, and where each offer's begin; every
+        offer's begin with the place after the last rule, which is always met, so that none is empty
+    """
 
     rules: tuple[Rule, ...]
     needed: tuple[tuple[int, ...], ...]
+    _alike: tuple[_Alike, ...] = field(init=False)
+    _needed: Column = field(init=False)
+    _starts: Column = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Sort rules that are alike together, once."""
+        places: dict[Rule, list[int]] = {}
+        for place, rule in enumerate(self.rules):
+            places.setdefault(rule.likeness, []).append(place)
+        alike = tuple(_alike([self.rules[i] for i in same], same) for same in places.values())
+        needed = [(len(self.rules), *indices) for indices in self.needed]
+        ends = np.cumsum([len(indices) for indices in needed])
+        object.__setattr__(self, "_alike", alike)
+        object.__setattr__(self, "_needed", np.concatenate(needed))
+        object.__setattr__(self, "_starts", np.concatenate([[0], ends[:-1]]))
 
     def unmet(self, fields: Mapping[str, Column], n: int) -> Bools:
         """Return where an offer's rules are not all met, shape (n_offers, n)."""
-        is_unmet = [~rule.met(fields) for rule in self.rules]
-        unmet = np.zeros((len(self.needed), n), np.bool_)
-        for offer, indices in enumerate(self.needed):
-            for index in indices:
-                unmet[offer] |= is_unmet[index]
-        return unmet
+        met = np.ones((len(self.rules) + 1, n), np.bool_)
+        for alike in self._alike:
+            met[alike.places] = alike.rule.met(fields, alike.bounds)
+        return ~np.logical_and.reduceat(met[self._needed], self._starts, axis=0)
 
     @property
     def fields(self) -> frozenset[str]:
         """Names of the fields that the rules read."""
         return frozenset().union(*(rule.fields for rule in self.rules))
+
+
+def _alike(rules: Sequence[Rule], places: Sequence[int]) -> _Alike:
+    bounds = np.array([rule.values[0] for rule in rules])
+    return _Alike(rules[0], bounds[:, None], np.array(places))
 
 
 def rule_table(rules_of_offers: Sequence[Sequence[RuleText]], *, trigger_names: Sequence[str]) -> RuleTable:

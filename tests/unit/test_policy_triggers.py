@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from consumer.policy.budgets import NO_LIMIT, bank_day, budgets_of_partition
+from consumer.policy.budgets import NO_LIMIT, bank_day, budgets_of_partitions, budgets_per_day
 from consumer.policy.compiled import is_trigger
 from consumer.policy.triggers import is_decision_due
 from consumer.vocabulary.topics import INPUT_ROLES
@@ -52,8 +52,8 @@ def test_an_event_older_than_the_last_decision_opens_none() -> None:
 def test_the_parts_of_a_budget_add_up_to_the_whole_for_any_number_of_partitions() -> None:
     text = POLICY.policy.text
     for n_partitions in (1, 3, 7, 600):
-        parts = np.array(
-            [budgets_of_partition(text, partition=p, n_partitions=n_partitions) for p in range(n_partitions)]
+        parts = budgets_of_partitions(
+            budgets_per_day(text), np.arange(n_partitions), n_partitions=n_partitions
         )
         for column, offer in enumerate(text.offers):
             if offer.budget_per_day is None:
