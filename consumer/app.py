@@ -13,7 +13,17 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 
-from consumer.adapters.kafka_config import ClientConfig, client_config
+from consumer.adapters.failpoints import (
+    DECIDER_STEPS,
+    DECISIONS_STEPS,
+    DECODER_STEPS,
+    FEED_STEPS,
+    SINK_STEPS,
+    SOURCE_STEPS,
+    Failpoints,
+    parse_failpoints,
+)
+from consumer.adapters.kafka_config import ClientConfig, abandoned_after, client_config
 from consumer.adapters.kafka_decisions import KafkaDecisionLog
 from consumer.adapters.kafka_reader import KafkaModelFeed
 from consumer.adapters.kafka_sink import KafkaSink
@@ -23,6 +33,7 @@ from consumer.adapters.lanes import SameThreadLane, ThreadLane
 from consumer.adapters.redis_store import RedisStore
 from consumer.adapters.system_clock import SystemClock
 from consumer.adapters.telemetry import ProcessTelemetry, process_telemetry
+from consumer.adapters.watched_ports import WatchedKafkaSink, watched, watched_store
 from consumer.assembly import NO_SEEDS, assemble_core
 from consumer.features.catalogue import FeatureCatalogue, catalogue_for
 from consumer.features.layout import Layout
@@ -60,23 +71,38 @@ def run_scorer(
     """
     checked = checked_policy(settings.policy)
     policy, seeds = checked.policy, _seeds(settings, checked.features)
+    failpoints = _failpoints(settings)
     with _telemetry(settings, "scorer") as telemetry, _stop_signal(is_stopping) as stopping:
-        _live_on(
-            lambda: _scorer(settings, policy, seeds, telemetry, models_frozen=models_frozen).run(stopping),
-            telemetry,
-        )
+
+        def life() -> None:
+            scorer = _scorer(
+                settings, policy, seeds, telemetry, models_frozen=models_frozen, failpoints=failpoints
+            )
+            scorer.run(stopping)
+
+        _live_on(life, telemetry)
 
 
 def run_learner(settings: Settings, *, is_stopping: Stopping | None = None) -> None:
     """Learn until SIGTERM, SIGINT or `is_stopping`; what was learned by then is published. Raises as above."""
     checked = checked_policy(settings.policy)
     policy, seeds = checked.policy, _seeds(settings, checked.features)
+    failpoints = _failpoints(settings)
     with _telemetry(settings, "learner") as telemetry, _stop_signal(is_stopping) as stopping:
-        _live_on(lambda: _learner(settings, policy, seeds, telemetry).run(stopping), telemetry)
+        _live_on(
+            lambda: _learner(settings, policy, seeds, telemetry, failpoints=failpoints).run(stopping),
+            telemetry,
+        )
 
 
 def _scorer(
-    settings: Settings, policy: Policy, seeds: SeedSet, telemetry: ProcessTelemetry, *, models_frozen: bool
+    settings: Settings,
+    policy: Policy,
+    seeds: SeedSet,
+    telemetry: ProcessTelemetry,
+    *,
+    models_frozen: bool,
+    failpoints: Failpoints | None,
 ) -> Scorer:
     client, topics = _client(settings), Topics(settings.topic_prefix)
     n_partitions = check_topics(client, topics)
@@ -85,21 +111,28 @@ def _scorer(
     core = assemble_core(
         policy, n_partitions=n_partitions, seeds=seeds, topics=topics, layouts=_layouts(store, policy)
     )
-    source = KafkaSource(client, topics, group_id=settings.group_id, instance_id=settings.instance_id or "")
-    sink = KafkaSink(client, topics, source=source, transactional_id=_transactional_id(settings, "scorer"))
+    source = KafkaSource(
+        client,
+        topics,
+        group_id=settings.group_id,
+        instance_id=settings.instance_id or "",
+        session_s=settings.session_seconds,
+    )
+    sink = _sink(settings, source, "scorer", failpoints)
     feed = None if models_frozen else KafkaModelFeed(client, topics)
+    decisions = KafkaDecisionLog(client, topics, staleness_ms=policy.decision_staleness_ms)
     return Scorer(
         ports=ScorerPorts(
-            source,
-            sink,
-            store,
+            watched(source, SOURCE_STEPS, failpoints),
+            watched(sink, SINK_STEPS, failpoints),
+            watched_store(store, failpoints),
             SystemClock(),
             telemetry,
             _lane(settings),
-            KafkaDecisionLog(client, topics, staleness_ms=policy.decision_staleness_ms),
+            watched(decisions, DECISIONS_STEPS, failpoints),
         ),
-        decoder=core.decoder,
-        decider=core.pipeline,
+        decoder=watched(core.decoder, DECODER_STEPS, failpoints),
+        decider=watched(core.pipeline, DECIDER_STEPS, failpoints),
         models=ServingModels(core.model_shape, seeds=seeds.snapshots, feed=feed, telemetry=telemetry),
         n_partitions=n_partitions,
         limits=ScorerLimits(batch_records=settings.batch_records),
@@ -107,7 +140,14 @@ def _scorer(
     )
 
 
-def _learner(settings: Settings, policy: Policy, seeds: SeedSet, telemetry: ProcessTelemetry) -> Learner:
+def _learner(
+    settings: Settings,
+    policy: Policy,
+    seeds: SeedSet,
+    telemetry: ProcessTelemetry,
+    *,
+    failpoints: Failpoints | None,
+) -> Learner:
     client, topics = _client(settings), Topics(settings.topic_prefix)
     check_topics(client, topics)
     features = catalogue_for(policy.catalogue.product_ids)
@@ -117,10 +157,18 @@ def _learner(settings: Settings, policy: Policy, seeds: SeedSet, telemetry: Proc
         group_id=settings.learner_group_id,
         roles=("examples",),
         instance_id=f"{settings.instance_id}-learner" if settings.instance_id else "",
+        session_s=settings.session_seconds,
     )
-    sink = KafkaSink(client, topics, source=source, transactional_id=_transactional_id(settings, "learner"))
+    sink = _sink(settings, source, "learner", failpoints)
+    feed = KafkaModelFeed(client, topics)
     return Learner(
-        ports=LearnerPorts(source, sink, KafkaModelFeed(client, topics), SystemClock(), telemetry),
+        ports=LearnerPorts(
+            watched(source, SOURCE_STEPS, failpoints),
+            watched(sink, SINK_STEPS, failpoints),
+            watched(feed, FEED_STEPS, failpoints),
+            SystemClock(),
+            telemetry,
+        ),
         models=LearnerModels(
             policy.catalogue.model_ids, features.input_names, features.fingerprint, seeds.snapshots
         ),
@@ -129,6 +177,19 @@ def _learner(settings: Settings, policy: Policy, seeds: SeedSet, telemetry: Proc
             publish_examples=settings.snapshot_examples, publish_s=settings.snapshot_seconds
         ),
     )
+
+
+def _sink(settings: Settings, source: KafkaSource, role: str, failpoints: Failpoints | None) -> KafkaSink:
+    client = {**_client(settings), **abandoned_after(settings.session_seconds)}
+    topics, name = Topics(settings.topic_prefix), _transactional_id(settings, role)
+    if failpoints is None:
+        return KafkaSink(client, topics, source=source, transactional_id=name)
+    return WatchedKafkaSink(client, topics, source=source, transactional_id=name, failpoints=failpoints)
+
+
+def _failpoints(settings: Settings) -> Failpoints | None:
+    """Return the steps at which this process harms itself; None, and nothing in the way, outside of tests."""
+    return None if settings.failpoint is None else Failpoints(parse_failpoints(settings.failpoint))
 
 
 def _seeds(settings: Settings, features: FeatureCatalogue) -> SeedSet:

@@ -21,6 +21,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, FilePath, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
+from consumer.adapters.failpoints import parse_failpoints
 from consumer.adapters.kafka_config import ClientConfig, client_config
 from consumer.vocabulary.errors import ConfigurationError
 
@@ -91,6 +92,15 @@ class Settings(BaseModel):
         Name | None,
         Field(description="fixed name of this process in its group, so that a restart moves no partitions"),
     ] = None
+    session_seconds: Annotated[
+        float,
+        Field(
+            ge=1,
+            le=300,
+            description="silence after which a process counts as dead: its partitions move, and half as long "
+            "again after it began, a transaction that it left open is aborted",
+        ),
+    ] = 10.0
     delivery: Annotated[
         Literal["transactional", "at_least_once"],
         Field(
@@ -123,6 +133,17 @@ class Settings(BaseModel):
             description="seconds after the first new example that the learner publishes at the latest",
         ),
     ] = 1.0
+    environment: Annotated[
+        Literal["production", "test"],
+        Field(description="what this process is for; in test it may be told to harm itself"),
+    ] = "production"
+    failpoint: Annotated[
+        str | None,
+        Field(
+            description="steps at which the process kills or stops itself, such as before_write:3; "
+            "needs environment test"
+        ),
+    ] = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -140,7 +161,21 @@ class Settings(BaseModel):
             )
         if (self.kafka_security_cert_file is None) != (self.kafka_security_key_file is None):
             raise ValueError("kafka_security_cert_file and kafka_security_key_file belong together")
+        self._check_failpoint()
         return self
+
+    def _check_failpoint(self) -> None:
+        if self.failpoint is None:
+            return
+        if self.environment == "production":
+            raise ValueError(
+                "failpoint kills this process on purpose and is refused in production: leave it out, or set "
+                "environment to test"
+            )
+        try:
+            parse_failpoints(self.failpoint)
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from error
 
     @property
     def state_namespace(self) -> str:

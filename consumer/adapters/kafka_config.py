@@ -67,11 +67,19 @@ def client_config(
     }
 
 
-def consumer_config(client: ClientConfig, *, group_id: str, instance_id: str = "") -> ClientConfig:
+MESSAGE_TIMEOUT_MS: Final = 10_000
+SESSION_S: Final = 10.0
+"""Silence after which a process counts as dead."""
+
+
+def consumer_config(
+    client: ClientConfig, *, group_id: str, instance_id: str = "", session_s: float = SESSION_S
+) -> ClientConfig:
     """Return the configuration of a group member.
 
     Parameters
     ----------
+    session_s : silence after which a member's partitions are given to others
     instance_id : static membership: a member that restarts under the same name within the session
         timeout gets its partitions back without a rebalance
     """
@@ -94,15 +102,30 @@ def consumer_config(client: ClientConfig, *, group_id: str, instance_id: str = "
         "fetch.queue.backoff.ms": 5,
         "queued.min.messages": 20_000,
         "queued.max.messages.kbytes": 65_536,
-        # A crashed member's partitions are free after this long.
-        "session.timeout.ms": 10_000,
-        "heartbeat.interval.ms": 2_000,
+        # A crashed member's partitions are free after this long; four lost heartbeats in a row are no accident.
+        "session.timeout.ms": round(session_s * 1_000),
+        "heartbeat.interval.ms": round(session_s * 200),
     }
     return {**config, "group.instance.id": instance_id} if instance_id else config
 
 
+def abandoned_after(session_s: float) -> ClientConfig:
+    """Return, for a producer's `client`, when the broker aborts a transaction that nobody ends.
+
+    Longer than the silence after which the process counts as dead, so that a slow one is not cut off.
+    """
+    left_ms = round(session_s * 1_500)
+    # The client refuses to wait for a record's delivery longer than for its transaction.
+    return {"transaction.timeout.ms": left_ms, "message.timeout.ms": min(MESSAGE_TIMEOUT_MS, left_ms)}
+
+
 def producer_config(client: ClientConfig, *, transactional_id: str | None) -> ClientConfig:
-    """Return the configuration of a producer; transactional where an id is given."""
+    """Return the configuration of a producer; transactional where an id is given.
+
+    Parameters
+    ----------
+    client : from `client_config`, perhaps with `abandoned_after`
+    """
     config: ClientConfig = {
         **client,
         "acks": "all",
@@ -114,7 +137,7 @@ def producer_config(client: ClientConfig, *, transactional_id: str | None) -> Cl
         # A transaction that begins while the markers of the one before are still being written is told to
         # try again; the default of 100 ms would be the time of every transaction under load.
         "retry.backoff.ms": 1,
-        "message.timeout.ms": 10_000,
+        "message.timeout.ms": client.get("message.timeout.ms", MESSAGE_TIMEOUT_MS),
         "delivery.report.only.error": True,
         "queue.buffering.max.messages": 500_000,
         "queue.buffering.max.kbytes": 262_144,
@@ -123,7 +146,7 @@ def producer_config(client: ClientConfig, *, transactional_id: str | None) -> Cl
         return config
     # The broker aborts what a dead producer left open after this long; until then its partitions' stable
     # offsets stand still, for readers and for whoever takes the partitions over.
-    return {**config, "transactional.id": transactional_id, "transaction.timeout.ms": 15_000}
+    return {**abandoned_after(SESSION_S), **config, "transactional.id": transactional_id}
 
 
 def _security(settings: Mapping[str, str]) -> ClientConfig:

@@ -19,7 +19,7 @@ from typing import Any, Final, cast
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from consumer.adapters.fair_share import take_in_turn
-from consumer.adapters.kafka_config import ANSWER_TIMEOUT_S, ClientConfig, consumer_config
+from consumer.adapters.kafka_config import ANSWER_TIMEOUT_S, SESSION_S, ClientConfig, consumer_config
 from consumer.adapters.kafka_errors import kafka_error, translated
 from consumer.adapters.kafka_log import KAFKA_LOG
 from consumer.adapters.kafka_topics import check_topics
@@ -60,6 +60,7 @@ class KafkaSource:
     group_id : of the consumer group
     roles : to read, in merge order
     instance_id : static membership, see `consumer_config`
+    session_s : silence after which the group gives our partitions to others
     """
 
     def __init__(
@@ -70,12 +71,15 @@ class KafkaSource:
         group_id: str,
         roles: Sequence[str] = INPUT_ROLES,
         instance_id: str = "",
+        session_s: float = SESSION_S,
     ) -> None:
         self.group_id = group_id
         self.answer_timeout_s = ANSWER_TIMEOUT_S
         self._client = client
         self._topics = topics
-        self._instance_id = instance_id
+        self._membership = consumer_config(
+            client, group_id=group_id, instance_id=instance_id, session_s=session_s
+        )
         self._names = {role: topics.name(role) for role in roles}
         self._roles = {name: role for role, name in self._names.items()}
         self._opened: Consumer | None = None
@@ -95,9 +99,8 @@ class KafkaSource:
         ConfigurationError : the broker does not answer, or the topics do not fit
         """
         check_topics(self._client, self._topics, roles=self._names)
-        config = consumer_config(self._client, group_id=self.group_id, instance_id=self._instance_id)
         try:
-            self._opened = Consumer(config, logger=KAFKA_LOG)
+            self._opened = Consumer(dict(self._membership), logger=KAFKA_LOG)
         except KafkaException as error:
             raise translated(kafka_error(error), "make a consumer") from error
         self._listener = listener

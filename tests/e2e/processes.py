@@ -69,9 +69,24 @@ class RoleProcess:
     def is_running(self) -> bool:
         return self._leash.poll() is None
 
+    @property
+    def is_standing(self) -> bool:
+        """Whether SIGSTOP holds the process."""
+        try:
+            facts = Path(f"/proc/{self._pid}/stat").read_text(encoding="ascii", errors="replace")
+        except FileNotFoundError:
+            return False
+        # The name in parentheses may hold anything.
+        return facts.rpartition(")")[2].split()[0] == "T"
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the process says that it owns partitions."""
+        return self._page("ready") is not None
+
     def wait_until_ready(self) -> None:
         """Wait until the process says that it owns partitions."""
-        self.wait_until(lambda: self._page("ready") is not None, "ready", within_s=READY_WITHIN_S)
+        self.wait_until(lambda: self.is_ready, "ready", within_s=READY_WITHIN_S)
 
     def wait_until(self, is_so: Callable[[], bool], what: str, *, within_s: float) -> None:
         """Ask until the answer is yes; fail with the log when the process ends first, or it takes too long."""

@@ -53,8 +53,8 @@ def small_bank(number: int) -> Bank:
     records = _records(number, policy)
     first = _world(policy, records)
     first.run(first.scorer("a"))
-    world = _world(policy, _shuffled(number, [*records, *_outcomes(first)]))
-    log = _merged(world)
+    world = _world(policy, with_latecomers(number, [*records, *outcomes_of(first)]))
+    log = merged_log(world)
     world.run(world.scorer("a"))
     other = World(n_partitions=N_PARTITIONS, policy=other_choices(policy))
     return Bank(log, world.core(), other.core(), world.outputs(*ALL_OUTPUTS), state_of(world))
@@ -98,7 +98,7 @@ def _records(number: int, policy: Policy) -> list[OutputRecord]:
     ]
 
 
-def _outcomes(world: World) -> list[OutputRecord]:
+def outcomes_of(world: World) -> list[OutputRecord]:
     """Return answers to the offers of a run: accepted, refused, lost, late, or none at all."""
     kinds = (("delivered", "accepted"), ("delivered",), ("undelivered",), ("rejected",), ())
     records = []
@@ -117,7 +117,7 @@ def _outcomes(world: World) -> list[OutputRecord]:
     return records
 
 
-def _shuffled(number: int, records: list[OutputRecord]) -> list[OutputRecord]:
+def with_latecomers(number: int, records: list[OutputRecord]) -> list[OutputRecord]:
     """Publish most records in order of time, and some of them late."""
     rng = np.random.default_rng([number, 8])
     late_ms = np.where(rng.random(len(records)) < 0.1, rng.integers(0, 4 * DAY_MS, len(records)), 0)
@@ -125,7 +125,7 @@ def _shuffled(number: int, records: list[OutputRecord]) -> list[OutputRecord]:
     return [records[place] for place in np.argsort(at_ms, kind="stable").tolist()]
 
 
-def _merged(world: World) -> tuple[RawRecord, ...]:
+def merged_log(world: World) -> tuple[RawRecord, ...]:
     """Return all input records, each partition's in the order in which every reader merges them."""
 
     class Nobody:
@@ -135,12 +135,14 @@ def _merged(world: World) -> tuple[RawRecord, ...]:
         def on_revoked(self, partitions: frozenset[int]) -> None:
             return None
 
-    source = MemorySource(world.log, MemoryGroup("merge", N_PARTITIONS), member="m")
+    source = MemorySource(world.log, MemoryGroup("merge", world.n_partitions), member="m")
     source.open(Nobody())
     found: list[RawRecord] = []
     while records := source.poll(10_000, 0.0):
         found += records
-    runs = [[record for record in found if record.partition == number] for number in range(N_PARTITIONS)]
+    runs = [
+        [record for record in found if record.partition == number] for number in range(world.n_partitions)
+    ]
     # Side by side, so that the last records of a log are the last of every partition.
     places = [(at / len(run), number, at) for number, run in enumerate(runs) for at in range(len(run))]
     return tuple(runs[number][at] for _, number, at in sorted(places))
