@@ -15,7 +15,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -32,6 +32,7 @@ from benchmarks.progress import Rate
 from benchmarks.rebuild import measure_rebuild
 from benchmarks.restart import measure_restart
 from benchmarks.results import Circumstances, Found, page, picture, to_json
+from benchmarks.scaling import SCORERS, Together, in_words, measure_together
 from benchmarks.services import Services
 from benchmarks.synthetic_events import Load
 from benchmarks.throughput import Log, ScorerRun, run_scorer, write_log
@@ -41,6 +42,7 @@ from consumer.settings import DEFAULT_POLICY, Settings
 from consumer.vocabulary.errors import UpswellError
 from upswell.embedded.kafka import real_kafka
 from upswell.embedded.redis import real_redis
+from upswell.example_customers import BUSIEST
 
 PARTITIONS = 12
 # Without evidence an offer's share of a draw is young; these make 2 % of the events end in an offer.
@@ -73,7 +75,7 @@ FULL = Sizes(
     restart=Load(20_000, 300_000),
     rebuild=Load(50_000, 400_000),
     examples=60_000,
-    banks=(Size(10_000, 4, 300_000), Size(100_000, 4, 300_000), Size(1_000_000, 4, 300_000)),
+    banks=(Size(10_000, 300_000), Size(100_000, 300_000), Size(1_000_000, 300_000)),
 )
 QUICK = Sizes(
     load=Load(20_000, 200_000),
@@ -84,7 +86,7 @@ QUICK = Sizes(
     restart=Load(5_000, 100_000),
     rebuild=Load(10_000, 150_000),
     examples=20_000,
-    banks=(Size(10_000, 2, 100_000), Size(100_000, 2, 100_000)),
+    banks=(Size(10_000, 100_000), Size(100_000, 100_000)),
 )
 
 
@@ -247,13 +249,23 @@ class Bench:
         for size in self.sizes.banks:
             self.attempt(
                 f"bank of {size.n_customers:,}",
-                lambda size=size: footprints.append(  # type: ignore[misc]
-                    measure_footprint(self.services, size, policy=self.policy, products=self.products)
-                ),
+                lambda size=size: footprints.append(self._footprint(size)),  # type: ignore[misc]
             )
             if footprints:
                 self._tell_memory(footprints)
                 self.keep(self.found)
+        self.attempt("bank of the busiest", self._busiest)
+
+    def _footprint(self, size: Size) -> Footprint:
+        return measure_footprint(self.services, size, policy=self.policy, products=self.products)
+
+    def _busiest(self) -> None:
+        found = self._footprint(replace(self.sizes.banks[0], life=BUSIEST))
+        self.found.details["the busiest customers"] = (
+            f"{BUSIEST.events_per_day * 7:.0f} events a week for a year on four channels, "
+            f"{BUSIEST.offers_per_day * BUSIEST.days:.0f} offers: {found.bytes_per_customer:,.0f} bytes of Redis a "
+            f"customer, {found.rate.cpu_us_per_event:.1f} µs of processor time an event"
+        )
 
     def _tell_memory(self, footprints: list[Footprint]) -> None:
         self.found.figures["redis_bytes_per_customer"] = {
@@ -262,14 +274,29 @@ class Bench:
         if len(footprints) > 1:
             self.found.figures["cost_per_event_growth"] = cost_growth(footprints)
         costs = ", ".join(
-            f"{f.n_customers:,}: {f.rate.us_per_event:.1f} µs ({f.rate.cpu_us_per_event:.1f} µs of processor)"
+            f"{f.n_customers:,}: {f.rate.us_per_event:.1f} µs ({f.rate.cpu_us_per_event:.1f} µs of processor, and "
+            f"{f.redis_us_per_event:.1f} µs of Redis')"
             for f in footprints
         )
         size = self.sizes.banks[0]
         self.found.details["memory"] = (
-            f"growth of Redis' used_memory over the number of customers after {size.events_per_customer} events of "
-            f"each, everything included; then {size.cost_events:,} events over all of them: {costs} an event"
+            f"growth of Redis' used_memory over the number of customers, everything included, after a year of "
+            f"{size.life.events_per_day * 7:.0f} events a week and {size.life.offers_per_day * size.life.days:.0f} "
+            f"offers of each and then {size.cost_events:,} events over all of them in turn, so that a batch meets as many customers in "
+            f"every bank: {costs} an event; `upswell features --sizes` says what each part costs; the outbox, whatever the "
+            f"number of customers, takes {max(f.outbox_bytes for f in footprints) / 2**20:.1f} MiB more"
         )
+
+    def scaling(self) -> None:
+        """One, two and three scorers in one group."""
+        log = write_log(self.services, "together", self.sizes.load, products=self.products)
+        found: list[Together] = []
+        for n_scorers in SCORERS:
+            self.say(f"{n_scorers} together …")
+            found.append(measure_together(self.services, log, n_scorers, policy=self.policy))
+            self.found.details["several scorers in one group"] = (
+                f"{in_words(found)}; broker, Redis and all scorers on the same {os.cpu_count()} cores"
+            )
 
 
 PARTS: dict[str, Callable[[Bench], None]] = {
@@ -280,6 +307,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "rebuild": Bench.rebuild,
     "learner": Bench.learner,
     "memory": Bench.memory,
+    "scaling": Bench.scaling,
 }
 
 

@@ -1,45 +1,89 @@
 """Redis bytes a customer, and what an event costs, as the number of customers grows.
 
-For each size: profiles and some events of every customer go through the scorer, then Redis says what it
-uses; then more events over the same customers, of which the cost is taken. Everything in Redis counts:
-records, keys, open decisions, positions, outbox, Redis' own tables.
+Each size begins with customers who have a past: example customers after a year of life, made by the
+scorer's own fold and written by its own store, records, open decisions and deadlines. Then events go through
+a scorer, of which the cost is taken, and then Redis says what it uses. Everything that there is of a customer
+counts: records, keys, open decisions, deadlines, Redis' own tables. The outbox is told by itself: it holds the last
+batches of each partition, as much for ten customers as for ten million.
+
+What the cost of an event must not depend on, if sizes are to be compared:
+
+    customers a batch   every customer has an event before any has a second one, so a batch of 5,000 events
+                        meets 5,000 customers in every bank; drawn at random it would meet 3,900 of 10,000 but
+                        4,990 of 1,000,000, and a customer who is met twice is read and written once
+    time a customer     bank time passes as the customers live (an event and a half a day), so that as many
+                        open decisions come to their end for an event in every bank
+    age                 nobody is new
+
+The processor time of the scorer's process is the cost; that of Redis stands beside it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Final
 
+from redis import Redis
+
 from benchmarks.progress import Committed, Rate, Sample, steady_rate, watch
 from benchmarks.services import Services, many_events, publish, role
-from benchmarks.synthetic_events import Load, profiles
+from benchmarks.synthetic_events import Load
 from benchmarks.throughput import EVENT_ROLES, WARM_SHARE, scorer_settings
+from consumer.adapters.partitioner import partition_of
+from consumer.adapters.redis_store import RedisStore
+from consumer.features.catalogue import catalogue_for
+from consumer.features.record import pack
+from consumer.learning.open_decisions import next_due_ms, pack_all
+from consumer.ports import PartitionState, PartitionWrite
+from upswell.example_customers import A_YEAR, END_MS, Life, example_customers
 
-DAYS: Final = 30.0
 PATIENCE_S: Final = 120.0
+DISTINCT: Final = 1_000
+"""Different pasts; a bank of more customers repeats them, which no byte depends on."""
+
+CUSTOMERS_A_WRITE: Final = 2_000
+MEGA: Final = 1e6
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
     """One size of the bank.
 
-    events_per_customer : before memory is looked at
-    cost_events : after it, to take the cost of
+    cost_events : events to take the cost of
+    life : the customers' past
     """
 
     n_customers: int
-    events_per_customer: int
     cost_events: int
+    life: Life = A_YEAR
 
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """What a size took."""
+    """What a size took.
+
+    bytes_per_customer : after the events, without the outbox
+    redis_us_per_event : processor time of Redis
+    outbox_bytes : of all partitions, after the events
+    """
 
     n_customers: int
     bytes_per_customer: float
     rate: Rate
+    redis_us_per_event: float = 0.0
+    outbox_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPast:
+    """One customer's past as the store keeps it."""
+
+    record: bytes
+    open_decisions: bytes | None
+    due_ms: int | None
 
 
 def measure_footprint(
@@ -53,28 +97,83 @@ def measure_footprint(
     """
     services.forget_all()
     empty_bytes = services.used_memory()
-    name = f"size{size.n_customers}x{size.events_per_customer}"
+    name = f"bank{size.n_customers}{size.life.name.replace(' ', '')}"
     topics = services.new_topics(name)
-    load = Load(size.n_customers, size.n_customers * size.events_per_customer, DAYS)
     settings = scorer_settings(topics, name, policy)
+    fill(services, size, products=products, namespace=topics.prefix)
+    days = size.cost_events / size.n_customers / size.life.events_per_day
+    load = Load(size.n_customers, size.cost_events, days, is_in_turn=True)
+    total = publish(services, topics, many_events(load, products=products))
+    redis_before_s = services.redis_cpu_s()
+    with (
+        Committed(services.servers, topics, group_id=name, roles=EVENT_ROLES) as committed,
+        role(services, "score", settings) as scorer,
+    ):
+        samples: Sequence[Sample] = watch(committed.sample, scorer, to_count=total, patience_s=PATIENCE_S)
+        scorer.check()
+    redis_s = services.redis_cpu_s() - redis_before_s
+    outbox_bytes = _outbox_bytes(services, topics.prefix)
+    return Footprint(
+        n_customers=size.n_customers,
+        bytes_per_customer=(services.used_memory() - empty_bytes - outbox_bytes) / size.n_customers,
+        rate=steady_rate(samples, from_count=int(total * WARM_SHARE), to_count=total),
+        redis_us_per_event=redis_s / total * MEGA,
+        outbox_bytes=outbox_bytes,
+    )
 
-    def work(to_count: int) -> list[Sample]:
-        with (
-            Committed(services.servers, topics, group_id=name, roles=EVENT_ROLES) as committed,
-            role(services, "score", settings) as scorer,
-        ):
-            samples = watch(committed.sample, scorer, to_count=to_count, patience_s=PATIENCE_S)
-            scorer.check()
-        return samples
 
-    done = publish(services, topics, profiles(load))
-    done += publish(services, topics, many_events(load, products=products))
-    work(done)
-    used_bytes = services.used_memory() - empty_bytes
-    total = done + publish(services, topics, many_events(load.following(size.cost_events), products=products))
-    warm = done + int(size.cost_events * WARM_SHARE)
-    rate = steady_rate(work(total), from_count=warm, to_count=total)
-    return Footprint(size.n_customers, used_bytes / size.n_customers, rate)
+def _outbox_bytes(services: Services, namespace: str) -> int:
+    with Redis.from_url(services.redis.url) as client:
+        names = (f"{{{namespace}{partition}}}:out" for partition in range(services.partitions))
+        return sum(int(client.memory_usage(name, samples=0) or 0) for name in names)
+
+
+def fill(services: Services, size: Size, *, products: tuple[str, ...], namespace: str) -> None:
+    """Write a bank's customers with their past, as the scorer that saw it would have."""
+    store = RedisStore(services.redis.url, namespace=namespace)
+    members: dict[int, list[int]] = {}
+    for number in range(size.n_customers):
+        partition = partition_of(f"c-{number}".encode(), services.partitions)
+        members.setdefault(partition, []).append(number)
+    for partition, numbers in members.items():
+        state, _ = store.take_over(partition, n_partitions=services.partitions)
+        for write in _writes(state, numbers, _pasts(size.life, products)):
+            store.write([write])
+    store.close()
+
+
+def _writes(
+    state: PartitionState, numbers: Sequence[int], pasts: Sequence[StoredPast]
+) -> Iterator[PartitionWrite]:
+    for start in range(0, len(numbers), CUSTOMERS_A_WRITE):
+        part = {
+            f"c-{number}": pasts[number % len(pasts)] for number in numbers[start : start + CUSTOMERS_A_WRITE]
+        }
+        after = replace(state, sequence=state.sequence + 1, stream_time_ms=END_MS)
+        yield PartitionWrite(
+            expected=state,
+            after=after,
+            records={name: past.record for name, past in part.items()},
+            open_decisions={name: past.open_decisions for name, past in part.items() if past.open_decisions},
+            deadlines={name: past.due_ms for name, past in part.items() if past.due_ms is not None},
+            outbox=None,
+            published_sequence=0,
+        )
+        state = after
+
+
+@cache
+def _pasts(life: Life, products: tuple[str, ...]) -> Sequence[StoredPast]:
+    """Return the stored forms of `DISTINCT` customers after a life."""
+    features = catalogue_for(products)
+    made = example_customers(features, life, DISTINCT)
+    n_open = made.n_open.tolist()
+    decisions = pack_all(made.open_decisions, n_open, features.fingerprint)
+    pasts, at = [], 0
+    for record, value, n in zip(pack(features.layout, made.records), decisions, n_open, strict=True):
+        pasts.append(StoredPast(record, value or None, next_due_ms(made.open_decisions[at : at + n])))
+        at += n
+    return pasts
 
 
 def cost_growth(footprints: list[Footprint]) -> float:

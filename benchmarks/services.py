@@ -59,6 +59,12 @@ class Services:
         with Redis.from_url(self.redis.url) as client:
             return int(client.info("memory")["used_memory"])
 
+    def redis_cpu_s(self) -> float:
+        """Return the processor time that Redis has used so far."""
+        with Redis.from_url(self.redis.url) as client:
+            told = client.info("cpu")
+        return float(told["used_cpu_user"]) + float(told["used_cpu_sys"])
+
     def forget_all(self) -> None:
         """Empty Redis, as a loss without a replica would."""
         with Redis.from_url(self.redis.url) as client:

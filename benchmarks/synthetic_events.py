@@ -27,6 +27,7 @@ class Load:
 
     first_event, start_ms : number and time of the first event; a load that follows another one goes on
         from them, since an event id that was seen already would count as a repeat
+    is_in_turn : every customer has an event before any has a second one, instead of at random
     """
 
     n_customers: int
@@ -36,6 +37,7 @@ class Load:
     trigger_share: float = 0.1
     first_event: int = 0
     start_ms: int = START_MS
+    is_in_turn: bool = False
 
     def following(self, n_events: int) -> Load:
         """Return a load of other events over the same customers, in the days after this one."""
@@ -66,6 +68,9 @@ def events(load: Load, *, products: tuple[str, ...]) -> Iterator[OutputRecord]:
     rng = np.random.default_rng([load.seed, 2, load.first_event] if load.first_event else [load.seed, 2])
     n = load.n_events
     customer = rng.integers(0, load.n_customers, n).tolist()
+    if load.is_in_turn:
+        turns = np.random.default_rng([load.seed, 3]).permutation(load.n_customers)
+        customer = turns[np.arange(load.first_event, load.first_event + n) % load.n_customers].tolist()
     time_ms = np.sort(rng.integers(load.start_ms, load.start_ms + int(load.days * DAY_MS), n)).tolist()
     is_view = rng.random(n) < load.trigger_share
     is_transaction = ~is_view & (rng.random(n) < TRANSACTION_SHARE)
