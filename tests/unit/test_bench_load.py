@@ -91,3 +91,12 @@ def test_a_peer_is_told_everything_on_its_command_line() -> None:
     words = "--servers h:1 --redis redis://h --topics a,b --offers o --group g --events 5 --state-dir s"
     order = read_order(words.split())
     assert (order.topics, order.events, order.state_dir) == (("a", "b"), 5, "s")
+
+
+def test_in_turn_every_customer_has_an_event_before_any_has_a_second_one() -> None:
+    load = Load(7, 20, is_in_turn=True)
+    names = [record.key for record in many_events(load, products=PRODUCTS)]
+    assert [len(set(names[start : start + 7])) for start in (0, 7, 13)] == [7, 7, 7]
+    assert names[:7] == names[7:14]
+    following = [record.key for record in events(load.following(8), products=PRODUCTS)]
+    assert following[0] == names[20 % 7]
