@@ -41,7 +41,9 @@ class StreamClock:
     def tick(self, records: Sequence[RawRecord], event_time_ms: Int64s) -> Int64s:
         """Return the stream time of its partition just after each record; the clocks go on."""
         owner = np.fromiter(
-            map(self.partitions.__getitem__, [record.key or b"" for record in records]), np.int64, len(records)
+            map(self.partitions.__getitem__, [record.key or b"" for record in records]),
+            np.int64,
+            len(records),
         )
         times_ms = np.empty(len(records), dtype=np.int64)
         for partition in np.unique(owner).tolist():

@@ -47,7 +47,9 @@ class Customers:
             grown = empty_records(self.features.layout, n_rows)
             grown[: len(self.records)] = self.records
             self.records = grown
-            self.latest_ms = np.concatenate([self.latest_ms, np.zeros(n_rows - len(self.latest_ms), np.int64)])
+            self.latest_ms = np.concatenate(
+                [self.latest_ms, np.zeros(n_rows - len(self.latest_ms), np.int64)]
+            )
         return np.array(rows, dtype=np.int64)
 
     def note_times(self, rows: Int64s, event_time_ms: Int64s) -> None:

@@ -13,13 +13,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import numpy as np
 
-from consumer.adapters.codec import decode_batch
-from consumer.decoded import DecodedBatch
 from consumer.features.contacts import note_contact, note_decision, release_contact
 from consumer.features.event_columns import PROFILE, Bools, EventColumns, Int64s
 from consumer.features.fold import Disposition, fold_wave, waves
@@ -32,6 +30,7 @@ from consumer.vocabulary.log import RawRecord
 from consumer.vocabulary.products import OfferCatalogue
 from offline.history.clock import StreamClock
 from offline.history.customers import Customers
+from offline.history.decoding import decoded_history
 from offline.history.marks import (
     NO_OFFER,
     Mark,
@@ -120,24 +119,24 @@ class HistoryFold:
     def _fold(
         self, records: Sequence[RawRecord], merged_ms: Int64s, stream_ms: Int64s, *, until_ms: int
     ) -> None:
-        decoded = decode_batch(records, self.catalogue)
-        self.refused.update(str(letter.code) for letter in decoded.dead_letters)
-        self.n_events += len(decoded.events)
-        row_of = self.customers.rows(decoded.customer_ids)
-        events = replace(decoded.events, customer=row_of[decoded.events.customer])
+        decoded = decoded_history(records, self.catalogue, self.customers)
+        events = decoded.events
+        self.refused += decoded.refused
+        self.n_events += len(events)
         self.customers.note_times(events.customer, events.event_time_ms)
-        rows = _event_rows(records, decoded)
         contacts = range(self._n_contacts, int(np.searchsorted(self.offers.at_ms, until_ms, side="right")))
         self._n_contacts = contacts.stop
         marks = joined(
             [
-                contact_marks(self.offers, contacts, self.customers, event_merged_ms=merged_ms[rows]),
-                erasure_marks(decoded, row_of),
-                decision_marks(self.offers, decoded, events.customer),
+                contact_marks(
+                    self.offers, contacts, self.customers, event_merged_ms=merged_ms[decoded.record]
+                ),
+                erasure_marks(decoded),
+                decision_marks(self.offers, decoded, self.customers),
             ]
         )
         answered = offers_of_outcomes(self.offers, decoded, records)
-        batch = _Batch(events, marks, answered, stream_ms[rows])
+        batch = _Batch(events, marks, answered, stream_ms[decoded.record])
         for items in _waves_by_block(batch):
             self._wave(batch, items)
 
@@ -231,22 +230,6 @@ class HistoryFold:
         """From now on outcomes find no offer of these customers, as after an erasure or an objection."""
         if len(customers):
             self.offers.customer[np.isin(self.offers.customer, customers)] = FORGOTTEN
-
-
-def _event_rows(records: Sequence[RawRecord], decoded: DecodedBatch) -> Int64s:
-    """Return the place in `records` of each event: what is no event is an erasure or a dead letter."""
-    if len(decoded.events) == len(records):
-        return np.arange(len(records))
-    refused = {(letter.record.role, letter.record.offset) for letter in decoded.dead_letters}
-    return np.array(
-        [
-            place
-            for place, record in enumerate(records)
-            if (record.role, record.offset) not in refused
-            and (record.value is not None or record.role != "customers")
-        ],
-        dtype=np.int64,
-    )
 
 
 def _waves_by_block(batch: _Batch) -> Iterator[Int64s]:

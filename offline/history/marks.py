@@ -17,11 +17,11 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from consumer.decoded import DecodedBatch
 from consumer.features.event_columns import EventSource, Int64s
 from consumer.vocabulary.log import RawRecord
 from consumer.vocabulary.topics import INPUT_ROLES
 from offline.history.customers import Customers
+from offline.history.decoding import DecodedHistory
 from offline.history.offers import PastOffers
 
 NO_OFFER: Final = -1
@@ -80,12 +80,10 @@ def joined(parts: Sequence[Marks]) -> Marks:
     )
 
 
-def erasure_marks(decoded: DecodedBatch, row_of: Int64s) -> Marks:
-    """Return the erasures of a batch; `row_of` has the row of each customer of the batch."""
-    erasures = decoded.erasures
-    return _marks(
-        erasures.before_event * _STEP, row_of[erasures.customer], Mark.ERASURE, [NO_OFFER] * len(erasures)
-    )
+def erasure_marks(decoded: DecodedHistory) -> Marks:
+    """Return the erasures of a batch."""
+    n_erasures = len(decoded.erased)
+    return _marks(decoded.erased_before * _STEP, decoded.erased, Mark.ERASURE, [NO_OFFER] * n_erasures)
 
 
 def contact_marks(
@@ -104,16 +102,12 @@ def contact_marks(
     return _marks(places, rows, Mark.CONTACT, contacts)
 
 
-def decision_marks(offers: PastOffers, decoded: DecodedBatch, customer: Int64s) -> Marks:
-    """Return the logged decisions, each after the first event that has its trigger's id.
-
-    Parameters
-    ----------
-    customer : shape (n_events,), rows in `Customers`
-    """
+def decision_marks(offers: PastOffers, decoded: DecodedHistory, customers: Customers) -> Marks:
+    """Return the logged decisions, each after the first event that has its trigger's id."""
     if not offers.by_trigger:
         return _marks([], [], Mark.DECISION, [])
-    names = [decoded.customer_ids[place] for place in decoded.events.customer.tolist()]
+    customer, all_names = decoded.events.customer, list(customers.row_of)
+    names = [all_names[row] for row in customer.tolist()]
     topics = [INPUT_ROLES[source] for source in decoded.events.source.tolist()]
     keys = zip(topics, names, decoded.event_ids.tolist(), strict=True)
     # Taken out when found: an event that comes again is a duplicate and triggers nothing.
@@ -127,7 +121,7 @@ def decision_marks(offers: PastOffers, decoded: DecodedBatch, customer: Int64s) 
     return _marks(events * _STEP + _DECISION, customer[events], Mark.DECISION, rows)
 
 
-def offers_of_outcomes(offers: PastOffers, decoded: DecodedBatch, records: Sequence[RawRecord]) -> Int64s:
+def offers_of_outcomes(offers: PastOffers, decoded: DecodedHistory, records: Sequence[RawRecord]) -> Int64s:
     """Return the row in `PastOffers` that each event answers, `NO_OFFER` for all but outcomes of known offers."""
     answered = np.full(len(decoded.events), NO_OFFER, dtype=np.int64)
     outcomes = np.flatnonzero(decoded.events.source == EventSource.OUTCOME)

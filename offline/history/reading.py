@@ -167,7 +167,7 @@ class _RoleFile:
             )
         )
         self.n_lines += len(lines)
-        self.largest_ms = max(self.largest_ms, max(times_ms))
+        self.largest_ms = max(self.largest_ms, *times_ms)
         return records
 
     def _heads(self, lines: list[bytes]) -> list[_Head]:

@@ -1,4 +1,4 @@
-"""Parity: do the features that the service serves equal those that its history gives?
+"""Parity: the features that the service serves against those that its history gives.
 
     history ─► fold (nothing but the pure part) ─► features ┐
     store ─► record ─► features as `upswell inspect` shows ─┼─► per feature: missing, extra, mismatch, SMAPE

@@ -114,7 +114,9 @@ class _AtDecisions:
         """Look at the customers of those decisions that logged their inputs under today's features."""
         start = len(self.offers.campaign)
         rows = [
-            row for row, offer in enumerate(offers.tolist()) if offer >= start and self._is_logged(offer - start)
+            row
+            for row, offer in enumerate(offers.tolist())
+            if offer >= start and self._is_logged(offer - start)
         ]
         if not rows:
             return

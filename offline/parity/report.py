@@ -92,8 +92,8 @@ def report_of(parity: Parity) -> str:
 def _customer_sentences(found: CustomerParity) -> list[str]:
     different = [line for line in found.features if line.different]
     sentences = [
-        f"{found.sampled:,} customers of the history are in the sample, {found.compared:,} were compared with the "
-        f"store in {len(found.features)} features.",
+        f"Of {found.sampled:,} customers in the sample {found.compared:,} were compared with the store, in "
+        + f"{len(found.features)} features.",
         f"{len(different)} features differ: {_named(different)}." if different else "No feature differs.",
     ]
     if found.missing:

@@ -9,12 +9,17 @@ import pytest
 import yaml
 
 from benchmarks.synthetic_events import Load, events, profiles
+from consumer.adapters.memory_store import MemoryStore
 from consumer.policy.document import Policy, parse_policy
+from consumer.ports import PartitionWrite
 from consumer.vocabulary.errors import ConfigurationError
-from consumer.vocabulary.log import OutputRecord, RawRecord
+from consumer.vocabulary.log import OutputRecord
 from consumer.vocabulary.time import DAY_MS
+from offline.backfilling import backfill as backfill_module
 from offline.backfilling.backfill import BackfillReport, backfill
 from offline.backfilling.writing import Ownership
+from offline.history import decoding as decoding_module
+from offline.history import fold as fold_module
 from tests.oracles.past_of_world import clear_of, positions_after, write_past
 from tests.simulation.small_bank import merged_log
 from tests.simulation.world import ALL_OUTPUTS, World, retail_bank
@@ -22,7 +27,13 @@ from tests.simulation.world import ALL_OUTPUTS, World, retail_bank
 PRODUCTS = retail_bank().catalogue.product_ids
 QUIET = Load(n_customers=40, n_events=700, days=60.0, seed=11, trigger_share=0.0)
 LIVE = Load(
-    n_customers=40, n_events=300, days=20.0, seed=12, trigger_share=0.3, first_event=700, start_ms=QUIET.start_ms + 60 * DAY_MS
+    n_customers=40,
+    n_events=300,
+    days=20.0,
+    seed=12,
+    trigger_share=0.3,
+    first_event=700,
+    start_ms=QUIET.start_ms + 60 * DAY_MS,
 )
 
 
@@ -71,7 +82,9 @@ def backfilled(world: World, folder: Path, *, replaces: bool = False) -> Backfil
     past = bank(with_live=False)
     records = merged_log(past)
     history = write_past(past, records, folder)
-    return backfill(history, world.policy.catalogue, own(world, replaces=replaces), positions_after(past, records))
+    return backfill(
+        history, world.policy.catalogue, own(world, replaces=replaces), positions_after(past, records)
+    )
 
 
 def test_a_scorer_after_a_backfill_decides_and_stores_what_a_scorer_over_the_whole_log_does(
@@ -90,3 +103,90 @@ def test_a_scorer_after_a_backfill_decides_and_stores_what_a_scorer_over_the_who
         other = continued.store.partitions[number]
         assert other.state.positions == partition.state.positions
         assert other.state.stream_time_ms == partition.state.stream_time_ms
+
+
+def test_a_store_that_scorers_have_written_to_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
+    world = bank(with_live=True)
+    world.run(world.scorer("a"))
+    before = world.records()
+    with pytest.raises(ConfigurationError, match=r"state of partition 0, 1, 2.*--replace"):
+        backfilled(world, tmp_path / "past")
+    assert world.records() == before
+
+
+def test_a_replaced_state_leaves_no_customer_and_no_open_decision_of_the_old_one(tmp_path: Path) -> None:
+    fresh = bank(with_live=True)
+    backfilled(fresh, tmp_path / "one")
+    used = bank(with_live=True)
+    used.publish(profiles(Load(n_customers=90, n_events=0)))
+    used.run(used.scorer("a"))
+    assert len(used.records()) > len(fresh.records())
+    backfilled(used, tmp_path / "two", replaces=True)
+    assert used.records() == fresh.records()
+    for partition in used.store.partitions.values():
+        assert not partition.open_decisions
+        assert not partition.deadlines
+        assert not partition.outbox
+
+
+def test_no_scorer_goes_on_from_a_backfill_that_was_interrupted_and_the_next_one_heals_it(
+    tmp_path: Path,
+) -> None:
+    world = bank(with_live=True)
+    n_writes = 0
+
+    def interrupt(change: PartitionWrite) -> None:
+        nonlocal n_writes
+        n_writes += 1
+        if n_writes == 5:  # three marks, the records of partition 0, and then
+            raise KeyboardInterrupt
+
+    world.store = MemoryStore(before_write=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        backfilled(world, tmp_path / "one")
+    with pytest.raises(ConfigurationError, match="backfill of its state has not finished"):
+        world.run(world.scorer("a"))
+    world.group.leave("a")
+    backfilled(world, tmp_path / "two")
+    world.run(world.scorer("b"))
+    whole = bank(with_live=True)
+    whole.run(whole.scorer("a"))
+    assert world.records() == whole.records()
+
+
+def test_a_scorer_that_takes_over_while_records_are_written_ends_the_backfill(tmp_path: Path) -> None:
+    world = bank(with_live=False)
+
+    def take_over(change: PartitionWrite) -> None:
+        if change.records:
+            world.store.take_over(change.expected.partition, n_partitions=world.n_partitions)
+
+    world.store = MemoryStore(before_write=take_over)
+    with pytest.raises(ConfigurationError, match="A scorer took partition 0 over"):
+        backfilled(world, tmp_path / "past")
+
+
+def test_partitions_one_by_one_come_to_what_all_at_once_do(tmp_path: Path) -> None:
+    past = bank(with_live=False)
+    records = merged_log(past)
+    history, positions = write_past(past, records, tmp_path / "past"), positions_after(past, records)
+    whole, parts = bank(with_live=False), bank(with_live=False)
+    backfill(history, whole.policy.catalogue, own(whole), positions)
+    for number in (2, 0, 1):
+        backfill(history, parts.policy.catalogue, own(parts), {number: positions[number]})
+    assert parts.records() == whole.records()
+    for number, partition in whole.store.partitions.items():
+        assert parts.store.partitions[number].state.stream_time_ms == partition.state.stream_time_ms
+
+
+@pytest.mark.parametrize("batch_records", [1, 50, 10_000])
+def test_the_size_of_batches_and_blocks_changes_no_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch_records: int
+) -> None:
+    reference, world = bank(with_live=False), bank(with_live=False)
+    backfilled(reference, tmp_path / "one")
+    monkeypatch.setattr(backfill_module, "BATCH_RECORDS", batch_records)
+    monkeypatch.setattr(fold_module, "BLOCK_CUSTOMERS", 7)
+    monkeypatch.setattr(decoding_module, "PART_RECORDS", 13)
+    backfilled(world, tmp_path / "two")
+    assert world.records() == reference.records()

@@ -69,7 +69,7 @@ def parity_of(world: World, history: Path, *, share: float = 1.0) -> Parity:
     return Parity(share, Tolerance(), found.latest_ms, customers, decision_parity(found, features))
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(
     seed=st.integers(0, 10_000),
     n_customers=st.integers(2, 12),

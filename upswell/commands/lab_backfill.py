@@ -120,9 +120,10 @@ def partitions_of(text: str | None, n_partitions: int) -> list[int]:
 
 
 def _lines(report: BackfillReport, seconds: float) -> list[str]:
+    rate = report.n_events / seconds
     lines = [
-        f"{report.n_events:,} events in {seconds:,.1f} s ({report.n_events / seconds:,.0f} a second), "
-        f"{report.n_records:,} customer records written, up to {iso_utc(report.latest_ms)}."
+        f"{report.n_events:,} events in {seconds:,.1f} s ({rate:,.0f} a second), {report.n_records:,} records written.",
+        f"The history ends at {iso_utc(report.latest_ms)}.",
     ]
     if report.absent_roles:
         lines.append(f"The history has no file of {', '.join(report.absent_roles)}.")
