@@ -8,8 +8,8 @@ ends, both axes scaled to 0-1 (Satopää et al. 2011, "Kneedle", without smoothi
 purpose: inertia always falls, Calinski-Harabasz likes round segments, BIC many. The silhouette is chosen
 as the judge since it asks what a segment is used for: is a customer nearer to the own segment than to the
 next one. Within `SILHOUETTE_TIE` of the best, the more stable number wins, then the smaller one. Outliers
-please the silhouette as segments of their own, so numbers with a segment below `SMALL_SHARE` are passed over
-as long as there are others.
+please the silhouette as segments of their own, and a large rest beside a vague remainder does, so numbers with
+a segment below `SMALL_SHARE` or a stability below `STABILITY_WEAK` are passed over as long as there are others.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from typing import Final
 
 import numpy as np
 
+from offline.segmentation.partition import Partition
 from offline.segmentation.scan import Tried
 
 SILHOUETTE_TIE: Final = 0.01
 SILHOUETTE_WEAK: Final = 0.25
 """Kaufman & Rousseeuw (1990), table 4: below it no substantial structure has been found."""
 
-STABILITY_WEAK: Final = 0.6
+STABILITY_WEAK: Final = 0.7
 
 SMALL_SHARE: Final = 0.01
 """A segment of less than one customer in a hundred is a few outliers, and no campaign is made for it."""
@@ -99,12 +100,7 @@ def _highest(tried: Sequence[Tried], measure: Callable[[Tried], float | None]) -
 
 
 def _best(tried: Sequence[Tried]) -> Tried:
-    able = [one for one in tried if one.silhouette is not None]
-    known = [
-        (one.silhouette, one)
-        for one in [one for one in able if not is_splintered(one)] or able
-        if one.silhouette is not None
-    ]
+    known = [(one.silhouette, one) for one in _eligible(tried) if one.silhouette is not None]
     if not known:
         return tried[0]
     highest = max(value for value, _ in known)
@@ -112,21 +108,36 @@ def _best(tried: Sequence[Tried]) -> Tried:
     return max(near, key=lambda one: (one.stability.mean if one.stability else 0.0, -one.k))
 
 
-def is_splintered(one: Tried) -> bool:
+def _eligible(tried: Sequence[Tried]) -> list[Tried]:
+    """Return the numbers without splinters that are stable; else those without splinters; else all."""
+    able = [one for one in tried if one.silhouette is not None]
+    whole = [one for one in able if not is_splintered(one.partition)]
+    return [one for one in whole if not _is_unstable(one)] or whole or able
+
+
+def _is_unstable(one: Tried) -> bool:
+    return one.stability is not None and one.stability.mean < STABILITY_WEAK
+
+
+def is_splintered(partition: Partition) -> bool:
     """Whether some segment has less than one customer in a hundred."""
-    return bool(one.partition.sizes.min() < SMALL_SHARE * one.partition.sizes.sum())
+    return bool(partition.sizes.min() < SMALL_SHARE * partition.sizes.sum())
 
 
 def _found_reason(best: Tried, tried: Sequence[Tried]) -> str:
-    passed = [] if is_splintered(best) else [one for one in tried if is_splintered(one)]
-    whole = [one for one in tried if one not in passed]
-    known = {one.k: one.silhouette for one in whole if one.silhouette is not None}
+    eligible = _eligible(tried)
+    known = {one.k: one.silhouette for one in eligible if one.silhouette is not None}
+    passed = [one for one in tried if one not in eligible and _would_win(one, best)]
     return _rival_reason(best, known) + _passed_reason(passed)
+
+
+def _would_win(one: Tried, best: Tried) -> bool:
+    return one.silhouette is not None and best.silhouette is not None and one.silhouette >= best.silhouette
 
 
 def _rival_reason(best: Tried, known: Mapping[int, float]) -> str:
     if best.silhouette is None or len(known) < 2:
-        return f"{_segments(best.k)}: it is the only number that could be chosen."
+        return f"{_segments(best.k)}: no other number could be chosen."
     rival = max((k for k in known if k != best.k), key=lambda k: (known[k], -k))
     told = f"{known[rival]:.3f} at {rival}"
     if known[rival] <= best.silhouette:
@@ -141,11 +152,21 @@ def _rival_reason(best: Tried, known: Mapping[int, float]) -> str:
 
 
 def _passed_reason(passed: Sequence[Tried]) -> str:
-    if not passed:
-        return ""
-    ks = _listed([str(one.k) for one in passed])
-    least = min(int(one.partition.sizes.min()) for one in passed)
-    return f" Passed over: {ks}, where a segment has less than 1 % of the customers (the smallest {least:,})."
+    small = [one for one in passed if is_splintered(one.partition)]
+    unstable = [one for one in passed if one not in small]
+    said = ""
+    if small:
+        least = min(int(one.partition.sizes.min()) for one in small)
+        said += (
+            f" Passed over: {_listed([str(one.k) for one in small])}, where a segment has less than 1 % of the "
+            f"customers (the smallest {least:,})."
+        )
+    if unstable:
+        said += (
+            f" Passed over: {_listed([str(one.k) for one in unstable])}, where other samples of customers give "
+            f"other segments (adjusted Rand index below {STABILITY_WEAK})."
+        )
+    return said
 
 
 def _asked_reason(best: Tried, votes: dict[str, int]) -> str:
@@ -191,7 +212,7 @@ def _warnings(best: Tried) -> tuple[str, ...]:
             f"The adjusted Rand index of {best.stability.mean:.3f} over bootstrap samples is below "
             f"{STABILITY_WEAK}: another sample of customers would give other segments."
         )
-    if is_splintered(best):
+    if is_splintered(best.partition):
         said.append(
             f"The smallest segment has {int(best.partition.sizes.min()):,} of {int(best.partition.sizes.sum()):,} "
             f"customers, less than 1 %: outliers more than a segment. Capping them, or --scale robust, may help."

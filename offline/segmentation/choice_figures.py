@@ -34,7 +34,7 @@ def _stable(one: Tried) -> float | None:
 
 PANELS: Final[tuple[tuple[str, str, Measure], ...]] = (
     ("Elbow: inertia", "inertia (lower is better)", lambda one: one.partition.inertia),
-    ("Silhouette", "mean silhouette (higher is better)", lambda one: one.silhouette),
+    ("Silhouette", "mean (higher is better)", lambda one: one.silhouette),
     ("Stability", "adjusted Rand index, mean\nand least (higher is better)", _stable),
     ("Calinski-Harabasz", "index (higher is better)", lambda one: one.calinski_harabasz),
     ("Davies-Bouldin", "index (lower is better)", lambda one: one.davies_bouldin),

@@ -14,15 +14,16 @@ import numpy as np
 import pandas as pd
 
 from offline.segmentation.axes import family_of
+from offline.segmentation.choice import is_splintered
 from offline.segmentation.comparison import agreement, crosstab
 from offline.segmentation.features import differs, distinct_count, numeric_values
 from offline.segmentation.kmeans import kmeans_labels
 from offline.segmentation.naming import outstanding
 from offline.segmentation.partition import Partition, partition_of
-from offline.segmentation.plan import WHOLE_ROWS_MAX, Floats, Int64s, SegmentationPlan
+from offline.segmentation.plan import Floats, Int64s, SegmentationPlan
 from offline.segmentation.profiles import Profiles, profiles_of
 from offline.segmentation.rules import SegmentRules
-from offline.segmentation.sampling import sample_rows
+from offline.segmentation.sampling import analysis_rows
 from offline.segmentation.scaling import fit_scaling
 from offline.segmentation.silhouette import silhouettes
 from offline.segmentation.threads import repeatable_threads
@@ -127,15 +128,20 @@ def _family(
 
 
 def _best_partition(raw: Floats, plan: SegmentationPlan) -> tuple[Partition, dict[int, float]]:
+    """Return the segments of the best silhouette; the number is found on the sample, the segments on all."""
     scaled = fit_scaling(raw, plan.scale).scaled(raw)
-    sample = sample_rows(len(raw), WHOLE_ROWS_MAX, plan.seed)
-    last = min(FAMILY_K_MAX, distinct_count(raw, enough=FAMILY_K_MAX + 1))
-    ks = range(2, max(2, last - (last < FAMILY_K_MAX)) + 1)
-    with repeatable_threads(len(raw)):
-        partitions = [
-            partition_of(scaled, kmeans_labels(scaled, k, sample=sample, seed=plan.seed)) for k in ks
+    sample = analysis_rows(len(raw), plan.seed)
+    chosen = scaled[sample]
+    last = min(FAMILY_K_MAX, distinct_count(chosen, enough=FAMILY_K_MAX + 1) - 1)
+    ks = range(2, max(2, last) + 1)
+    with repeatable_threads():
+        tried = [
+            partition_of(chosen, kmeans_labels(chosen, k, sample=np.arange(len(chosen)), seed=plan.seed))
+            for k in ks
         ]
-        values = silhouettes(scaled[sample], [one.labels[sample] for one in partitions])
-    tried = {k: float(found.mean()) for k, found in zip(ks, values, strict=True) if found is not None}
-    best = max(tried, key=lambda k: (tried[k], -k)) if tried else 2
-    return partitions[best - 2], tried
+        values = silhouettes(chosen, [one.labels for one in tried])
+        means = {k: float(found.mean()) for k, found in zip(ks, values, strict=True) if found is not None}
+        whole = [k for k in means if not is_splintered(tried[k - 2])] or list(means)
+        best = max(whole, key=lambda k: (means[k], -k)) if whole else 2
+        labels = kmeans_labels(scaled, best, sample=sample, seed=plan.seed)
+    return partition_of(scaled, labels), means

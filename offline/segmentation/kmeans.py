@@ -21,6 +21,7 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
 from offline.segmentation.plan import Floats, Int64s
+from offline.segmentation.threads import WHOLE_TABLE_THREADS, repeatable_threads
 
 STARTS_MAX: Final = 50
 STARTS_MIN: Final = 10
@@ -50,7 +51,8 @@ def kmeans_labels(scaled: Floats, k: int, *, sample: Int64s, seed: int) -> Int64
         return _labels(fitted(scaled, k, starts=starts_of(len(scaled)), seed=seed))
     drawn = fitted(scaled[sample], k, starts=starts_of(len(sample)), seed=seed)
     whole = KMeans(k, init=drawn.cluster_centers_, n_init=1, max_iter=ITERATIONS_MAX, random_state=seed)
-    return _labels(_quietly(whole, scaled))
+    with repeatable_threads(WHOLE_TABLE_THREADS):
+        return _labels(_quietly(whole, scaled))
 
 
 def kmeans_centres(scaled: Floats, k: int, *, starts: int, seed: int) -> Floats:

@@ -26,6 +26,8 @@ STARTED_ROWS: Final = 2_000
 
 STARTS: Final = 5
 ITERATIONS_MAX: Final = 300
+ITERATIONS_MAX_SAMPLED: Final = 100
+"""A large table's mixture is a comparison, and components of a continuum creep for hundreds of rounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,8 @@ def fit_mixture(sample: Floats, k: int, seed: int) -> Mixture:
     units = fit_scaling(sample, Scale.STANDARD)
     standard = units.scaled(sample)
     starts = STARTS if len(sample) <= STARTED_ROWS else 1
-    model = GaussianMixture(k, n_init=starts, max_iter=ITERATIONS_MAX, random_state=seed)
+    rounds = ITERATIONS_MAX if len(sample) <= STARTED_ROWS else ITERATIONS_MAX_SAMPLED
+    model = GaussianMixture(k, n_init=starts, max_iter=rounds, random_state=seed)
     with warnings.catch_warnings():
         # Said by `is_converged`; the k-means of its start may also find fewer groups than components.
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -247,7 +247,7 @@ def _named_pairs(labels: Mapping[Method, object]) -> list[tuple[str, str]]:
 def _families(section: Section, analysis: Analysis, pictures: Mapping[str, Picture]) -> None:
     section.paragraph(
         "The same customers by who they are (demographic), what they do (behavioural) and what they are worth "
-        "(value), each by its own columns alone and with the number of segments of the best silhouette."
+        "(value), each by its own columns alone and with the number of segments of the best silhouette (2 to 6, none of them below 1 % of the customers)."
     )
     if analysis.families.found:
         section.table(
@@ -290,7 +290,7 @@ def _data(section: Section, analysis: Analysis) -> None:
     sample = (
         "all customers"
         if len(done.sample) == len(done.scaled)
-        else f"a random sample of {len(done.sample):,} customers (tables beyond {WHOLE_ROWS_MAX:,} are sampled)"
+        else f"a random sample of {len(done.sample):,} customers (taken where there are more than {WHOLE_ROWS_MAX:,})"
     )
     section.sentences(
         [

@@ -94,8 +94,8 @@ def _segment_drawings(analysis: Analysis) -> Iterator[_Drawing]:
         3.2 * min(3, n_features),
         2.6 * rows,
         "Features by segment",
-        f"Box plots of {min(n_features, DISTRIBUTIONS_MAX)} features, one box a segment.",
-        f"Box: quartiles and median; whiskers: up to 1.5 interquartile ranges; dots: beyond. {points}"
+        f"Charts of {min(n_features, DISTRIBUTIONS_MAX)} features, one box a segment; for flags one bar.",
+        f"Box: quartiles and median; whiskers: up to 1.5 interquartile ranges; dots: beyond; bars: share of customers with the flag. {points}"
         + (f" The other {more} features are in the tables." if more > 0 else ""),
     )
 

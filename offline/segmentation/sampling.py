@@ -8,7 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from offline.segmentation.plan import Int64s
+from offline.segmentation.plan import SAMPLE_ROWS, WHOLE_ROWS_MAX, Int64s
+
+
+def analysis_rows(n_rows: int, seed: int) -> Int64s:
+    """Return the rows that everything but k-means is computed on: all of a small table, a sample of a large one."""
+    return sample_rows(n_rows, n_rows if n_rows <= WHOLE_ROWS_MAX else SAMPLE_ROWS, seed)
 
 
 def sample_rows(n_rows: int, rows_max: int, seed: int) -> Int64s:

@@ -6,6 +6,10 @@ so that a new customer can be placed by the same one.
 Theory: standard is z = (x - mean) / sd with the population's sd (divisor n); robust is
 (x - median) / (q75 - q25), which an outlier does not move; none leaves units as they are, so that the
 feature with the largest numbers decides.
+
+Means are taken column by column, which NumPy sums in pairs and so to the last digit whatever the layout of
+the matrix. It matters: in a table of counts many distances are equal, and which of two equal merges Ward or
+complete linkage makes first hangs on that digit (AllLife: cophenetic correlation 0.860 or 0.877).
 """
 
 from __future__ import annotations
@@ -58,8 +62,9 @@ def fit_scaling(raw: Floats, scale: Scale) -> Scaling:
     """
     if scale is Scale.NONE:
         return Scaling(scale, np.zeros(raw.shape[1]), np.ones(raw.shape[1]))
-    deviations = raw.std(axis=0)
+    columns = [np.ascontiguousarray(column) for column in raw.T]
+    deviations = np.array([column.std() for column in columns])
     if scale is Scale.STANDARD:
-        return Scaling(scale, raw.mean(axis=0), deviations)
+        return Scaling(scale, np.array([column.mean() for column in columns]), deviations)
     low, median, high = np.quantile(raw, [0.25, 0.5, 0.75], axis=0)
     return Scaling(scale, median, np.where(high > low, high - low, deviations))

@@ -108,24 +108,42 @@ def draw_distributions(figure: Figure, analysis: Analysis) -> None:
     rows = drawn_rows(analysis)
     labels = analysis.segmentation.first.partition.labels[rows]
     for axes, name in zip(grid.flat, names, strict=False):
-        values = numeric_values(analysis.frame, name)[rows]
-        groups = [values[labels == segment] for segment in range(len(analysis.named))]
-        boxes = axes.boxplot(
-            groups,
-            tick_labels=[str(segment) for segment in range(len(groups))],
-            patch_artist=True,
-            flierprops={"markersize": 2.5, "markeredgecolor": "#9ca3af"},
-            medianprops={"color": INK},
-            widths=0.6,
-        )
-        for segment, box in enumerate(boxes["boxes"]):
-            box.set_facecolor(segment_colour(segment))
-            box.set_alpha(0.65)
-        unit = analysis.unit(name)
-        labelled(axes, shortened(name, 26), x="segment", y=shortened(unit, 26) or "value")
-        thousands(axes, y=True)
+        values = numeric_values(analysis.frame, name)
+        if np.isin(values, (0.0, 1.0)).all():
+            _draw_shares(axes, analysis, name)
+        else:
+            _draw_boxes(axes, [values[rows][labels == one.segment] for one in analysis.named])
+            labelled(axes, shortened(name, 26), x="segment", y=shortened(analysis.unit(name), 26) or "value")
+            thousands(axes, y=True)
     for axes in list(grid.flat)[len(names) :]:
         axes.set_visible(False)
+
+
+def _draw_boxes(axes: Axes, groups: Sequence[Floats]) -> None:
+    boxes = axes.boxplot(
+        groups,
+        tick_labels=[str(segment) for segment in range(len(groups))],
+        patch_artist=True,
+        flierprops={"markersize": 2.5, "markeredgecolor": "#9ca3af"},
+        medianprops={"color": INK},
+        widths=0.6,
+    )
+    for segment, box in enumerate(boxes["boxes"]):
+        box.set_facecolor(segment_colour(segment))
+        box.set_alpha(0.65)
+
+
+def _draw_shares(axes: Axes, analysis: Analysis, name: str) -> None:
+    """Draw how many customers of each segment have a flag: a box of zeros and ones would say nothing."""
+    profiles = analysis.first_profiles
+    shares = 100 * profiles.means[:, profiles.place(name)]
+    colours = [segment_colour(segment) for segment in range(len(shares))]
+    bars = axes.bar(range(len(shares)), shares, color=colours, alpha=0.65, width=0.6)
+    axes.bar_label(bars, fmt="%.0f", fontsize=8)
+    axes.set_ylim(0, 112)
+    axes.set_xticks(range(len(shares)))
+    axes.set_yticks([0, 25, 50, 75, 100])
+    labelled(axes, shortened(name, 26), x="segment", y="% of customers")
 
 
 def draw_methods(figure: Figure, analysis: Analysis) -> None:

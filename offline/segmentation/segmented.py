@@ -16,14 +16,13 @@ from offline.segmentation.partition import Partition, partition_of
 from offline.segmentation.plan import (
     K_LIMIT,
     METHOD_NAMES,
-    WHOLE_ROWS_MAX,
     Floats,
     Int64s,
     Method,
     SegmentationPlan,
     wanted_range,
 )
-from offline.segmentation.sampling import sample_rows
+from offline.segmentation.sampling import analysis_rows
 from offline.segmentation.scaling import Scaling, fit_scaling
 from offline.segmentation.scan import Tried, scan
 from offline.segmentation.silhouette import silhouettes
@@ -105,8 +104,8 @@ def segmented(raw: Floats, plan: SegmentationPlan, announce: Announce) -> Segmen
     ks = sorted({*range(tried_range.first, tried_range.last + 1), *([plan.k] if plan.k else [])})
     scaling = fit_scaling(raw, plan.scale)
     scaled = scaling.scaled(raw)
-    sample = sample_rows(len(raw), WHOLE_ROWS_MAX, plan.seed)
-    with repeatable_threads(len(raw)):
+    sample = analysis_rows(len(raw), plan.seed)
+    with repeatable_threads():
         tried = scan(
             scaled,
             ks,

@@ -11,14 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
-from offline.segmentation.plan import WHOLE_ROWS_MAX
+WHOLE_TABLE_THREADS: Final = 2
+"""For a run over a whole large table."""
 
 
 @contextmanager
-def repeatable_threads(n_rows: int) -> Iterator[None]:
-    """Compute with one thread on a small table and with two on a large one."""
-    with threadpool_limits(limits=1 if n_rows <= WHOLE_ROWS_MAX else 2):
+def repeatable_threads(threads: int = 1) -> Iterator[None]:
+    """Compute with one thread, or with two; more would not repeat."""
+    assert threads <= WHOLE_TABLE_THREADS
+    with threadpool_limits(limits=threads):
         yield
