@@ -85,9 +85,9 @@ class Exploration:
 
     def title_of(self, name: str) -> str:
         """Return the column's name with its unit; derived columns have none."""
-        if name == ENGAGEMENT_SCORE:
-            return f"{name} (weighted contacts)"
-        return name if name == CREDIT_CATEGORY else self.table.reading.column(name).title
+        if name in self.table.frame:
+            return self.table.reading.column(name).title
+        return f"{name} (weighted contacts)" if name == ENGAGEMENT_SCORE else name
 
 
 def explore(table: Table, options: Options | None = None, announce: Announce = silent) -> Exploration:
@@ -101,8 +101,9 @@ def explore(table: Table, options: Options | None = None, announce: Announce = s
     announce("missing values and outliers")
     missing, outliers, summary = missing_report(table), outlier_report(table), summarised(table)
     treated = prepared(table)
-    weights = engagement_weights(table, chosen.weights)
-    credit = credit_cut(table, chosen.credit_category)
+    there = [name for name in (ENGAGEMENT_SCORE, CREDIT_CATEGORY) if name in table.frame]
+    weights = {} if ENGAGEMENT_SCORE in there else engagement_weights(table, chosen.weights)
+    credit = None if CREDIT_CATEGORY in there else credit_cut(table, chosen.credit_category)
     frame = _with_derived(table, treated.frame, weights, credit)
     keys = table.names("id", "key")
     numbers = [name for name in table.names(numeric_only=True) if name not in keys]
@@ -120,7 +121,7 @@ def explore(table: Table, options: Options | None = None, announce: Announce = s
         outliers=outliers,
         summary=summary,
         frame=frame,
-        notes=treated.notes,
+        notes=(*treated.notes, *(f"{name} stands in the file already and is not derived." for name in there)),
         numbers=tuple(numbers),
         flags=tuple(flags),
         categories=tuple(categories),

@@ -70,7 +70,7 @@ def write_exploration(found: Exploration, out: Path, announce: Announce = silent
 
 def draw(found: Exploration) -> Pictures:
     """Return all pictures of an exploration."""
-    derived = {ENGAGEMENT_SCORE, CREDIT_CATEGORY}
+    derived = {ENGAGEMENT_SCORE, CREDIT_CATEGORY} - set(found.table.frame.columns)
     singles = [item for item in found.distributions if item.name not in derived]
     scores = [item for item in found.distributions if item.name in derived]
     categories = [

@@ -161,6 +161,10 @@ def _fill(frame: pd.DataFrame, name: str, how: MissingTreatment) -> str:
     by_median = is_numeric and how != "mode"
     value = column.median() if by_median else column.mode().iloc[0]
     if how == "indicator":
+        if f"{name}_missing" in frame:
+            raise ConfigurationError(
+                f"column {f'{name}_missing'!r} is already there, so it cannot say where {name!r} is missing"
+            )
         frame[f"{name}_missing"] = column.isna().astype("int64")
     frame[name] = column.fillna(value)
     shown = spoken_number(float(value)) if is_numeric else repr(str(value))

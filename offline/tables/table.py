@@ -142,6 +142,7 @@ def _wanted(
         if source not in names:
             raise _unknown_column(file.name, source, names, by=f"the mapping {mapping.name}")
     kept = [name for name in names if _column(mapping, name).role != "ignore"]
+    _require_distinct(file, kept, mapping)
     if columns is None:
         return kept
     called = {_column(mapping, name).name or name: name for name in names}
@@ -149,6 +150,15 @@ def _wanted(
     for source in asked - set(names):
         raise _unknown_column(file.name, source, sorted(called))
     return [name for name in names if name in asked or _column(mapping, name).role == "id"]
+
+
+def _require_distinct(file: Path, sources: Sequence[str], mapping: TableMapping) -> None:
+    called: dict[str, str] = {}
+    for source in sources:
+        name = _column(mapping, source).name or source
+        if name in called:
+            raise ConfigurationError(f"{file.name}: {called[name]!r} and {source!r} are both called {name!r}")
+        called[name] = source
 
 
 def _column(mapping: TableMapping, source: str) -> ColumnMapping:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from pathlib import Path
 
 import numpy as np
@@ -85,9 +86,11 @@ def test_a_value_stands_in_for_every_missing_one_and_for_no_other(
 
 @given(COLUMN)
 def test_dropping_leaves_exactly_the_rows_with_a_value(values: list[float | None]) -> None:
-    frame = pd.DataFrame({"income": pd.Series(values, dtype="float64"), "other": range(len(values))})
-    treated = without_missing(frame, {"income": "drop"})
-    assert treated.frame["other"].tolist() == [row for row, value in enumerate(values) if value is not None]
+    frame = pd.DataFrame(
+        {"income": pd.Series(values, dtype="float64"), "row": range(len(values)), "untreated": np.nan}
+    )
+    treated = without_missing(frame, {"income": "drop", "untreated": "keep"})
+    assert treated.frame["row"].tolist() == [row for row, value in enumerate(values) if value is not None]
     assert len(treated.notes) == (1 if None in values else 0)
 
 
@@ -103,6 +106,16 @@ def test_capped_values_lie_within_the_fence_and_the_others_are_unchanged(
     assert not limits.outside(treated).any()
     assert treated[~outside].equals(frame["income"][~outside])
     assert treated.isna().equals(frame["income"].isna())
+
+
+@given(st.lists(NUMBERS, min_size=2, max_size=30), st.floats(0.5, 4.0))
+def test_the_fence_of_the_z_score_is_so_many_sample_deviations_from_the_mean(
+    values: list[float], limit: float
+) -> None:
+    limits = fence(pd.Series(values), "z_score", limit)
+    deviation = limit * statistics.stdev(values)
+    assert limits.low == pytest.approx(statistics.fmean(values) - deviation, rel=1e-6, abs=1e-3)
+    assert limits.high == pytest.approx(statistics.fmean(values) + deviation, rel=1e-6, abs=1e-3)
 
 
 @given(COLUMN)

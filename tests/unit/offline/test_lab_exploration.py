@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from consumer.vocabulary.errors import ConfigurationError
 from offline.exploration.exploration import Exploration, Options, explore
 from offline.exploration.findings import findings
 from offline.exploration.report import write_exploration
@@ -80,6 +81,20 @@ def test_chosen_treatments_are_told_and_raw_values_stay_in_the_summary(tmp_path:
         "1 of 6 rows were left out, which have no value in limit.",
         "limit: 1 values outside -1 to 7 (box-plot rule, 1.5) were set to the fence.",
     )
+
+
+def test_an_indicator_never_overwrites_a_column_of_the_file(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"limit": [1.0, None, 3.0], "limit_missing": [7, 8, 9]})
+    with pytest.raises(ConfigurationError, match="'limit_missing' is already there"):
+        explored(tmp_path, frame, limit=ColumnMapping(when_missing="indicator"))
+
+
+def test_a_score_that_stands_in_the_file_is_kept_and_none_derived(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"Engagement_Score": [5, 6, 9], "calls": [1, 2, 2], "b": [3.0, 1.0, 2.0]})
+    found = explored(tmp_path, frame)
+    assert found.frame["Engagement_Score"].tolist() == [5, 6, 9]
+    assert found.notes == ("Engagement_Score stands in the file already and is not derived.",)
+    write_exploration(found, tmp_path / "out")
 
 
 def test_a_missing_value_puts_nobody_into_a_credit_category(tmp_path: Path) -> None:

@@ -119,3 +119,16 @@ def test_parquet_keeps_its_types_and_its_nulls_are_missing(tmp_path: Path) -> No
 
 def test_numbers_of_a_mapping_are_read_as_texts_where_texts_are_meant() -> None:
     assert ColumnMapping.model_validate({"missing": [-999999, "NA"]}).missing == ("-999999", "NA")
+
+
+def test_beside_a_mapped_id_other_unique_columns_are_keys(tmp_path: Path) -> None:
+    mapping = TableMapping(name="bank", columns={"client": ColumnMapping(role="id")})
+    table = read_table(csv(tmp_path, "id,client,limit\n1,a,1\n2,b,2\n"), mapping)
+    assert table.id_column == "client"
+    assert table.reading.column("id").role == "key"
+
+
+def test_a_new_name_that_another_column_has_is_refused(tmp_path: Path) -> None:
+    mapping = TableMapping(name="bank", columns={"lim": ColumnMapping(name="limit")})
+    with pytest.raises(ConfigurationError, match="'lim' and 'limit' are both called 'limit'"):
+        read_table(csv(tmp_path, "id,lim,limit\n1,3,1\n2,4,2\n"), mapping)
