@@ -26,7 +26,7 @@ from tests.e2e.kafka_reading import read
 from tests.e2e.processes import Deployment, RoleProcess
 from tests.simulation.world import ALL_OUTPUTS
 
-RUN_WITHIN_S: Final = 60.0
+RUN_WITHIN_S: Final = 180.0
 LOOK_EVERY_S: Final = 0.01
 SETTLE_S: Final = 0.1
 SESSION_SECONDS: Final = "2"
@@ -51,7 +51,8 @@ def deployed_run(services: CrashServices, planned: Scenario, folder: Path) -> It
     url = services.fresh_redis(is_cluster=planned.is_cluster)
     create_topics(services.client, topics, partitions=N_PARTITIONS)
     with ExitStack() as stack:
-        yield Deployment(services.broker.bootstrap_servers, url, topics.prefix, folder, stack)
+        servers = services.broker.bootstrap_servers
+        yield Deployment(servers, url, topics.prefix, folder, stack, services.nursery.launch)
     services.delete_topics(topics)
 
 

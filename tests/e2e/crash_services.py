@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,7 @@ from redis.cluster import RedisCluster as ClusterClient
 
 from consumer.adapters.kafka_config import client_config
 from consumer.vocabulary.topics import Topics
+from tests.e2e.nursery import Nursery, nursery
 from upswell.embedded.free_ports import LOOPBACK
 from upswell.embedded.kafka import KafkaBroker, real_kafka
 from upswell.embedded.redis import RedisServer, real_redis
@@ -38,9 +39,9 @@ class CrashServices:
     broker: KafkaBroker
     redis: RedisServer
     folder: Path
+    nursery: Nursery
     _stack: ExitStack
     _cluster: RedisCluster | None = None
-    _gone: list[RedisServer] = field(default_factory=list)
 
     @property
     def client(self) -> dict[str, str | int | bool]:
@@ -151,4 +152,4 @@ def crash_services(folder: Path) -> Iterator[CrashServices]:
     with ExitStack() as stack:
         broker = stack.enter_context(real_kafka(folder / "kafka", broker_settings=ANY_TIME))
         redis = stack.enter_context(real_redis(folder / "redis", appendonly=True))
-        yield CrashServices(broker, redis, folder, stack)
+        yield CrashServices(broker, redis, folder, stack.enter_context(nursery()), stack)

@@ -14,11 +14,11 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import IO, Final, Protocol, cast
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -40,6 +40,39 @@ Totals = Counter[tuple[str, str]]
 """(metric without `upswell_`, label value or "") → total."""
 
 
+class Leash(Protocol):
+    """What tells of a process' end, and ends it when it is let go of; `subprocess.Popen` is one."""
+
+    @property
+    def stdin(self) -> IO[bytes] | None: ...
+
+    @property
+    def stdout(self) -> IO[bytes] | None: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float, /) -> int: ...
+
+
+Launch = Callable[[Sequence[str], Mapping[str, str], Path], tuple[Leash, int]]
+"""Command, environment, log file → leash and process id."""
+
+
+def launch_on_leash(
+    command: Sequence[str], environment: Mapping[str, str], log_file: Path
+) -> tuple[Leash, int]:
+    """Start a command as a bank does."""
+    held = subprocess.Popen(
+        [sys.executable, "-I", "-S", leash.__file__, str(os.getpid()), str(log_file), *command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        env=dict(environment),
+    )
+    assert held.stdout is not None
+    return cast(Leash, held), int(held.stdout.readline())
+
+
 @dataclass
 class RoleProcess:
     """One `upswell score` or `upswell learn`, from its start to its end."""
@@ -48,22 +81,13 @@ class RoleProcess:
     environment: Mapping[str, str]
     log_file: Path
     port: int
-    _leash: subprocess.Popen[bytes] = field(init=False)
+    launch: Launch = launch_on_leash
+    _leash: Leash = field(init=False)
     _pid: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self._leash = subprocess.Popen(
-            [
-                *(sys.executable, "-I", "-S", leash.__file__),
-                *(str(os.getpid()), str(self.log_file), *self.command),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-            env={**clean_environment(), **self.environment},
-        )
-        assert self._leash.stdout is not None
-        self._pid = int(self._leash.stdout.readline())
+        environment = {**clean_environment(), **self.environment}
+        self._leash, self._pid = self.launch(self.command, environment, self.log_file)
 
     @property
     def is_running(self) -> bool:
@@ -93,7 +117,7 @@ class RoleProcess:
         deadline_s = time.monotonic() + within_s
         while not is_so():
             assert self.is_running, (
-                f"{self.command} ended with {self._leash.wait()} before {what}:\n{self.log()}"
+                f"{self.command} ended with {self._leash.poll()} before {what}:\n{self.log()}"
             )
             assert time.monotonic() < deadline_s, (
                 f"{self.command}: not {what} in {within_s:.0f} s:\n{self.log()}"
@@ -139,7 +163,9 @@ class RoleProcess:
             raise AssertionError(f"{self.command} still runs after {within_s:.0f} s:\n{self.log()}") from None
 
     def release(self) -> None:
-        """Let go of the leash, which ends whatever is left."""
+        """End whatever is left."""
+        if self.is_running:
+            os.kill(self._pid, signal.SIGKILL)
         for pipe in (self._leash.stdin, self._leash.stdout):
             if pipe is not None:
                 pipe.close()
@@ -166,6 +192,7 @@ class Deployment:
     prefix: str
     folder: Path
     _stack: ExitStack
+    launch: Launch = launch_on_leash
     _started: int = 0
 
     @property
@@ -196,6 +223,7 @@ class Deployment:
             {**self.environment, "UPSWELL_METRICS_PORT": str(port), **named(variables)},
             log_file,
             port,
+            self.launch,
         )
         self._stack.callback(process.release)
         return process
