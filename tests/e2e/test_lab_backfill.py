@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from redis import Redis
 from benchmarks.synthetic_events import Load, events, profiles
 from consumer.vocabulary.log import OutputRecord
 from consumer.vocabulary.time import DAY_MS
+from offline.parity.difference import customer_hash
 from tests.e2e.kafka_reading import read, settle
 from tests.e2e.processes import Deployment
 from tests.e2e.publishing import Input, publish
@@ -85,3 +87,30 @@ def test_a_scorer_goes_on_after_a_backfill_as_one_that_read_the_whole_log(
     assert len(set(decisions)) == n_decisions
     assert after_backfill
     assert records_in(deployment, "filled.") == records_in(deployment, "whole.")
+
+
+def test_parity_is_zero_after_a_run_with_offers_and_finds_a_record_that_was_changed(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    load = Load(n_customers=60, n_events=1_500, days=30.0, seed=23, trigger_share=0.3)
+    published(deployment, [*profiles(load), *events(load, products=PRODUCTS)])
+    scorer = deployment.start_ready("score", "--models", "frozen")
+    settle(deployment)
+    scorer.stop()
+    deployment.run("lab", "export", "--out", str(tmp_path / "past"), "--decisions")
+    check = ("lab", "parity", "--history", str(tmp_path / "past"), "--sample", "1.0", "--out")
+    told = deployment.run(*check, str(tmp_path / "equal"))
+    assert "Of 60 customers in the sample 60 were compared" in told
+    assert "No feature differs." in told
+    assert "No input differs." in told
+    found = json.loads((tmp_path / "equal" / "parity.json").read_text(encoding="utf-8"))
+    assert found["decisions"]["compared"] > 100
+
+    with Redis.from_url(deployment.redis_url) as client:
+        one, other = sorted(client.scan_iter(match=b"{%b*}:c:*" % deployment.prefix.encode()))[:2]
+        client.set(one, client.get(other))
+    run = deployment.tried(*check, str(tmp_path / "different"), within_s=60)
+    assert run.returncode == 1, run.stderr
+    assert "features differ" in run.stdout
+    page = (tmp_path / "different" / "report.html").read_text(encoding="utf-8")
+    assert customer_hash(one.decode().rpartition(":")[2]) in page
