@@ -32,6 +32,9 @@ from upswell.embedded.free_ports import LOOPBACK, free_port
 from upswell.embedded.redis import RedisServer
 
 STOP_TIMEOUT_S: Final = 15.0
+FLUSH_TIMEOUT_S: Final = 120.0
+"""A million customers are more than a gigabyte to give back."""
+
 CHUNK_EVENTS: Final = 250_000
 """Events drawn at a time: millions at once would fill the memory that the measured processes need."""
 
@@ -67,7 +70,7 @@ class Services:
 
     def forget_all(self) -> None:
         """Empty Redis, as a loss without a replica would."""
-        with Redis.from_url(self.redis.url) as client:
+        with Redis.from_url(self.redis.url, socket_timeout=FLUSH_TIMEOUT_S) as client:
             client.flushall()
 
 

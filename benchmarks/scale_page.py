@@ -1,0 +1,264 @@
+"""docs/scale.md from benchmarks/results.json: what a bank of any size needs, by arithmetic from measured costs.
+
+    python -m benchmarks.scale_page
+
+Rules of this file: pure but for `main`; whatever is measured by `make bench` is read from its results, what is
+not is a constant here with where it comes from. A test holds the page to the results.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import Any, Final
+
+RESULTS: Final = Path(__file__).parent / "results.json"
+PAGE: Final = Path(__file__).parents[1] / "docs" / "scale.md"
+NEEDED: Final = (
+    "scorer_events_per_s",
+    "redis_bytes_per_customer",
+    "rebuild_events_per_s",
+    "learner_examples_per_s",
+)
+
+CUSTOMERS: Final = (1_000_000, 10_000_000, 100_000_000)
+EVENTS_PER_S: Final = (1_000, 100_000, 1_000_000)
+
+UTILISATION: Final = 0.5
+"""Of a scorer and of a Redis node: latency is measured at half load, and the other half carries a failure."""
+
+DECISION_SHARE: Final = 0.10
+OFFER_SHARE: Final = 0.02
+EVENT_BYTES: Final = 300
+DECISION_BYTES: Final = 2_650
+OFFER_BYTES: Final = 1_250
+EXAMPLE_BYTES: Final = 1_500
+"""Records with key and headers, before compression (lz4), as the load of `make bench` makes them."""
+
+REDIS_BYTES_AN_EVENT: Final = 2_300
+"""A kilobyte read, a kilobyte written, and the outbox's copy of the outputs."""
+
+REDIS_US_AN_EVENT: Final = 6.0
+"""Processor time of Redis: 1.4 to 5.4 in RESULTS.md ("memory"), rounded up."""
+
+OUTBOX_BYTES: Final = 1_300_000
+"""Of a partition: two batches' outputs; RESULTS.md ("memory")."""
+
+NODE_BYTES: Final = 16 * 2**30
+"""Half of a node of 32 GiB: rewriting the append-only file may copy what changes meanwhile."""
+
+PARTITIONS_A_SCORER: Final = 3
+PARTITIONS_STEP: Final = 12
+SCORERS_LEAST: Final = 2
+BROKERS_LEAST: Final = 3
+REPLICAS: Final = 3
+BROKER_BYTES_PER_S: Final = 100_000_000
+"""Written by one broker to one disk, replication included: a careful figure, not measured here."""
+
+DAY_S: Final = 86_400
+GIB: Final = 2**30
+MEGA: Final = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What `make bench` measured.
+
+    events_per_s : one scorer's, flat out
+    customer_bytes : of Redis, in the largest bank measured
+    """
+
+    events_per_s: float
+    customer_bytes: float
+    rebuild_per_s: float
+    examples_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a bank needs."""
+
+    scorers: int
+    partitions: int
+    redis_bytes: float
+    redis_nodes: int
+    brokers: int
+    broker_bytes_per_s: float
+    network_bytes_per_s: float
+
+
+def costs_of(results: Mapping[str, Any]) -> Costs:
+    """Return the costs in results.json.
+
+    Examples
+    --------
+    >>> costs_of({"scorer_events_per_s": 5e4, "redis_bytes_per_customer": {"10": 9.0, "1000": 8.0},
+    ...           "rebuild_events_per_s": 7e4, "learner_examples_per_s": 1e4}).customer_bytes
+    8.0
+    """
+    sizes = {int(n): float(size) for n, size in results["redis_bytes_per_customer"].items()}
+    return Costs(
+        float(results["scorer_events_per_s"]),
+        sizes[max(sizes)],
+        float(results["rebuild_events_per_s"]),
+        float(results["learner_examples_per_s"]),
+    )
+
+
+def output_bytes() -> float:
+    """Return what an event adds to the output topics, in bytes."""
+    return DECISION_SHARE * DECISION_BYTES + OFFER_SHARE * (OFFER_BYTES + EXAMPLE_BYTES)
+
+
+def needs(costs: Costs, customers: int, events_per_s: int) -> Needs:
+    """Return what a bank of `customers` with `events_per_s` needs.
+
+    Examples
+    --------
+    >>> needs(Costs(50_000, 1_000, 70_000, 10_000), 1_000_000, 100_000).scorers
+    4
+    """
+    scorers = max(SCORERS_LEAST, ceil(events_per_s / (UTILISATION * costs.events_per_s)))
+    partitions = ceil(scorers * PARTITIONS_A_SCORER / PARTITIONS_STEP) * PARTITIONS_STEP
+    redis_bytes = customers * costs.customer_bytes + partitions * OUTBOX_BYTES
+    by_work = ceil(events_per_s * REDIS_US_AN_EVENT / MEGA / UTILISATION)
+    written = events_per_s * (EVENT_BYTES + output_bytes()) * REPLICAS
+    return Needs(
+        scorers=scorers,
+        partitions=partitions,
+        redis_bytes=redis_bytes,
+        redis_nodes=max(1, ceil(redis_bytes / NODE_BYTES), by_work),
+        brokers=max(BROKERS_LEAST, ceil(written / BROKER_BYTES_PER_S)),
+        broker_bytes_per_s=written,
+        network_bytes_per_s=events_per_s * (EVENT_BYTES + output_bytes() + REDIS_BYTES_AN_EVENT),
+    )
+
+
+def scale_page(results: Mapping[str, Any]) -> str:
+    """Return docs/scale.md."""
+    costs = costs_of(results)
+    return "\n".join([*_introduction(costs), *_table(costs), *_formulae(), *_limits(costs), ""])
+
+
+def _introduction(costs: Costs) -> Iterator[str]:
+    yield "# Scale"
+    yield ""
+    yield "<!-- Generated by `python -m benchmarks.scale_page` from benchmarks/results.json; do not edit. -->"
+    yield ""
+    yield (
+        "What a bank of any size needs, from what [`make bench`](../benchmarks/RESULTS.md) measured on two cores that broker, "
+        "Redis and scorer shared. Where a machine gives each a core of its own the figures are smaller. Nothing in the "
+        "code knows how many partitions, scorers or Redis nodes there are; scorers share no lock and no state, so the work "
+        'of an event does not depend on how many they are (RESULTS.md, "several scorers in one group").'
+    )
+    yield ""
+    yield "| measured | |"
+    yield "|---|---:|"
+    yield f"| events a second of one scorer, flat out | {costs.events_per_s:,.0f} |"
+    yield f"| Redis bytes a customer, everything included | {costs.customer_bytes:,.0f} |"
+    yield f"| records a second of one scorer that rebuilds a lost Redis | {costs.rebuild_per_s:,.0f} |"
+    yield f"| examples a second of one learner | {costs.examples_per_s:,.0f} |"
+    yield f"| processor time of Redis an event, rounded up | {REDIS_US_AN_EVENT:.0f} µs |"
+    yield f"| bytes an event: itself, its outputs, to and from Redis | {EVENT_BYTES}, {output_bytes():.0f}, {REDIS_BYTES_AN_EVENT:,} |"
+    yield ""
+
+
+def _table(costs: Costs) -> Iterator[str]:
+    yield "## What it takes"
+    yield ""
+    yield "| customers | events/s | partitions | scorers | Redis memory | Redis nodes | brokers | broker writes | network of all scorers |"
+    yield "|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
+    for customers in CUSTOMERS:
+        for events_per_s in EVENTS_PER_S:
+            need = needs(costs, customers, events_per_s)
+            yield (
+                f"| {customers / MEGA:,.0f} M | {events_per_s:,} | {need.partitions} | {need.scorers} | "
+                f"{need.redis_bytes / GIB:,.1f} GiB | {need.redis_nodes} | {need.brokers} | "
+                f"{need.broker_bytes_per_s / MEGA:,.1f} MB/s | {need.network_bytes_per_s / MEGA:,.1f} MB/s |"
+            )
+    yield ""
+    yield "Redis nodes are masters; each wants a replica beside it. One learner is enough for all but the last line of each group."
+    yield ""
+
+
+def _formulae() -> Iterator[str]:
+    yield "## How it is reckoned"
+    yield ""
+    yield (
+        f"- **scorers** = events/s ÷ ({UTILISATION:.0%} of one scorer's events/s), at least {SCORERS_LEAST}: at half load the latency holds "
+        "and a neighbour's partitions can be taken over."
+    )
+    yield (
+        f"- **partitions** = {PARTITIONS_A_SCORER} a scorer, in steps of {PARTITIONS_STEP}. Their number is fixed for the life of the "
+        "state, so choose it for the size that the bank will have."
+    )
+    yield f"- **Redis memory** = customers × bytes a customer + {OUTBOX_BYTES / MEGA:.1f} MB of outbox a partition."
+    yield (
+        f"- **Redis nodes** = the larger of memory ÷ {NODE_BYTES / GIB:.0f} GiB (half of a node of 32 GiB) and events/s × "
+        f"{REDIS_US_AN_EVENT:.0f} µs ÷ {UTILISATION:.0%}; a partition is one slot, so there are never more nodes with work than partitions."
+    )
+    yield (
+        f"- **broker writes** = events/s × (event + outputs) × {REPLICAS} replicas, before compression; a broker is reckoned with "
+        f"{BROKER_BYTES_PER_S / MEGA:.0f} MB/s (not measured here), at least {BROKERS_LEAST} of them."
+    )
+    yield (
+        f"- **outputs** = {DECISION_SHARE:.0%} of the events are decisions of {DECISION_BYTES:,} bytes, {OFFER_SHARE:.0%} offers of "
+        f"{OFFER_BYTES:,} bytes and as many examples of {EXAMPLE_BYTES:,}."
+    )
+    yield ""
+
+
+def _limits(costs: Costs) -> Iterator[str]:
+    half = UTILISATION * costs.events_per_s
+    yield "## Where the next limit is"
+    yield ""
+    yield "In the order in which a growing bank meets them:"
+    yield ""
+    yield "| limit | reached at | then |"
+    yield "|---|---|---|"
+    yield f"| one scorer at half load | {half:,.0f} events/s | another scorer: nothing else changes |"
+    yield (
+        f"| one Redis node | {NODE_BYTES / costs.customer_bytes / MEGA:,.1f} M customers, or "
+        f"{UTILISATION / REDIS_US_AN_EVENT * MEGA:,.0f} events/s | Redis Cluster, or another node in it |"
+    )
+    yield (
+        f"| {PARTITIONS_STEP} partitions, a scorer each | {PARTITIONS_STEP * half:,.0f} events/s | more partitions: a new "
+        "deployment, filled by `upswell lab backfill` |"
+    )
+    yield (
+        f"| one learner | {costs.examples_per_s / OFFER_SHARE:,.0f} events/s ({OFFER_SHARE:.0%} of them offers) | learners by product: "
+        "`nbo.examples` is keyed by product |"
+    )
+    yield (
+        f"| the decisions' own volume | {EVENTS_PER_S[-1]:,} events/s: {EVENTS_PER_S[-1] * DECISION_SHARE * DECISION_BYTES / MEGA:,.0f} "
+        f"MB/s, {EVENTS_PER_S[-1] * DECISION_SHARE * DECISION_BYTES * DAY_S / 1e12:,.0f} TB a day before compression and replicas | "
+        "shorter retention of `nbo.decisions`, or a ledger that reads it in time |"
+    )
+    yield (
+        f"| a Redis without replica is lost | always: {costs.rebuild_per_s / half:.1f} times as fast as the events came, so a day's events "
+        f"take {24 * half / costs.rebuild_per_s:.0f} hours | replicas and the append-only file, so that only the last seconds are "
+        "rebuilt |"
+    )
+    yield ""
+    yield (
+        "The order of one customer's events is kept by one partition, so a single customer cannot have more events than a "
+        "scorer takes; no bank's customer does."
+    )
+
+
+def write_page(results: Path = RESULTS, page: Path = PAGE) -> bool:
+    """Write the page when everything that it needs was measured; return whether it was."""
+    found = json.loads(results.read_text(encoding="utf-8"))
+    if not all(key in found for key in NEEDED):
+        return False
+    page.write_text(scale_page(found), encoding="utf-8")
+    return True
+
+
+if __name__ == "__main__":
+    print(
+        "docs/scale.md" if write_page() else "results.json lacks a figure that the page needs; run make bench"
+    )
