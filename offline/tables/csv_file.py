@@ -10,6 +10,7 @@ from 1 after the header.
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -138,7 +139,7 @@ def _one_column(file: Path, name: str, delimiter: str) -> ConfigurationError:
     if name.count(other) and other != delimiter:
         return ConfigurationError(
             f"{file}, header: no {_spoken(delimiter)} in {_short(name)!r}, the delimiter seems to be "
-            f"{_spoken(other)}; name it in a mapping (format: delimiter: {other!r})"
+            f"{_spoken(other)}; name it in a mapping (format: delimiter: {json.dumps(other)})"
         )
     return ConfigurationError(
         f"{file} has one column only, {_short(name)!r}: a table of customers needs two or more"

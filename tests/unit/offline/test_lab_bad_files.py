@@ -58,6 +58,18 @@ def test_a_bad_file_gives_one_sentence_with_its_place(
     assert [word for word in words if word not in sentence] == [], sentence
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_the_mapping_that_a_refusal_proposes_reads_the_file(
+    delimiter: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, rules = tmp_path / "customers.csv", tmp_path / "mapping.yaml"
+    file.write_text(GOOD.replace(",", delimiter), encoding="utf-8")
+    proposed = refusal(capsys, file).partition("format: ")[2].removesuffix(")")
+    rules.write_text(f"name: x\nformat: {{{proposed}}}\n", encoding="utf-8")
+    out = str(tmp_path / "out")
+    assert run(["lab", "explore", "--input", str(file), "--mapping", str(rules), "--out", out]) == 0
+
+
 def test_a_constant_column_is_told_and_the_rest_explored(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
