@@ -101,11 +101,12 @@ def _gamma(text: ExplorationText, is_candidate: Bools, evidence: Floats, n_arms:
 def _sum_of_rows(table: Floats | Bools) -> Floats:
     """Return the sum over rows, added in order.
 
-    `np.add.reduce` does it for many decisions, but pairs the terms for one, which changes the last bit.
+    `np.add.reduce` adds whole rows, one after another, but where a column's terms lie side by side (one
+    decision, or columns first) it pairs them, which changes the last bit.
     """
     if table.shape[1] == 1:
         return np.asarray(np.add.accumulate(table, axis=0, dtype=np.float64)[-1])
-    return np.asarray(np.add.reduce(table, axis=0, dtype=np.float64))
+    return np.asarray(np.add.reduce(np.ascontiguousarray(table), axis=0, dtype=np.float64))
 
 
 def _give_rest_to(chance: Floats, best: Int64s) -> None:
