@@ -124,11 +124,11 @@ class FirstDayCounts:
     end_ms: int
     counts: DayCounts = DayCounts()
 
-    def __call__(self, now: ProgressCounts) -> None:
+    def __call__(self, reported: ProgressCounts) -> None:
         """Take one report."""
-        if now.phase != "history" and now.bank_time_ms <= self.end_ms:
-            self.counts = DayCounts(now.offers, now.accepted)
-        self.inner(now)
+        if reported.phase != "history" and reported.bank_time_ms <= self.end_ms:
+            self.counts = DayCounts(reported.offers, reported.accepted)
+        self.inner(reported)
 
 
 # ---------------------------------------------------------------- both sets of models on the same offers

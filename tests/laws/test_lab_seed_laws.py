@@ -150,7 +150,9 @@ def test_calibration_and_priors_of_a_seed_mean_the_same_in_rivers_path_and_in_th
     shift = prior[int(marked.argmax())] if marked.any() else 0.0
     for column, name in enumerate(PRODUCTS):
         river = OnlineModel(NAMES, state_of(snapshots[name]))
+        mapped = slope * river.log_odds_one(inputs_milli / 1_000.0) + offset
         said = river.learn_one(inputs_milli / 1_000.0, 1, weight=1.0).p_accept
+        assert said == pytest.approx(1.0 / (1.0 + math.exp(-mapped)), abs=1e-9)
         own = log_odds(np.clip(np.array([said]), 1e-13, 1.0 - 1e-13))[0]
         ours = share[column] * own + (1.0 - share[column]) * (log_odds(rates)[column] + shift)
         expected = min(max(1.0 / (1.0 + math.exp(-ours)), P_MIN), 1.0 - P_MIN)
