@@ -215,9 +215,7 @@ class Learner:
                 if not self._is_accounted(record):
                     bad.append(BadRecord(ROLE, record.partition, record.offset, error.code))
                     self._refuse(record, error)
-        self.tally = tally(
-            self.dead_letter_limit, self.tally, bad, last_good=last_good, n_records=len(records)
-        )
+        self.tally = tally(self.dead_letter_limit, self.tally, bad, last_good=last_good, records=records)
         self.ports.telemetry.count("examples_read_total", len(records))
 
     def _learn(self, record: RawRecord) -> None:

@@ -181,7 +181,7 @@ class Scorer:
             return
         started_s = self.ports.clock.monotonic_s()
         decoded = self.decoder.decode(records)
-        self._check_dead_letters(decoded, len(records))
+        self._check_dead_letters(decoded, records)
         result = self.decider.run(self._load(decoded), self.models.current())
         self._publish(self._write(decoded, result))
         self._tell(len(records), result, started_s)
@@ -254,13 +254,13 @@ class Scorer:
 
     # ------------------------------------------------------------ the steps of a batch
 
-    def _check_dead_letters(self, decoded: DecodedBatch, n_records: int) -> None:
+    def _check_dead_letters(self, decoded: DecodedBatch, records: Sequence[RawRecord]) -> None:
         bad = [
             BadRecord(letter.record.role, letter.record.partition, letter.record.offset, letter.code)
             for letter in decoded.dead_letters
         ]
         self.dead_letters = tally(
-            self.dead_letter_limit, self.dead_letters, bad, last_good=_last_good(decoded), n_records=n_records
+            self.dead_letter_limit, self.dead_letters, bad, last_good=_last_good(decoded), records=records
         )
 
     def _load(self, decoded: DecodedBatch) -> LoadedBatch:

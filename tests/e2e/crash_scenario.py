@@ -27,8 +27,8 @@ STEPS: Final = (
 )
 """Three lives a run. What a takeover passes comes after a death that leaves something to publish."""
 
-ONE_PASSING: Final = {"before_republish", "after_republish", "after_read_back"}
-"""How often these are passed depends on what the life before left behind; at least once."""
+ONE_PASSING: Final = {"before_republish", "after_republish", "after_read_back", "between_writes"}
+"""How often these are passed depends on what the life before left behind, or what a fetch brought; at least once."""
 
 TAKEOVER: Final = {"after_epoch_raised", "before_seek"}
 """Passed once for each partition that is taken over."""

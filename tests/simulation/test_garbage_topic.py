@@ -42,6 +42,19 @@ def test_a_good_record_ends_the_run_also_across_a_restart() -> None:
     assert len(world.outputs("dead_letter")) == 2 * MAX_RUN
 
 
+def test_mostly_garbage_stops_a_scorer_that_is_started_again_before_each_window_is_full() -> None:
+    """Three bad records, two good ones, and so on: never a long run, and never a whole window in one life."""
+    world = World(n_partitions=1)
+    mixed = [*garbage(3), *[OutputRecord("transactions", b"c-1", good(), T_MS)] * 2] * 50
+    for life in range(retail_bank().dead_letter_limit.window // len(mixed) - 1):
+        world.publish(mixed)
+        world.run(world.scorer(f"life-{life}", batch_records=70))
+        world.group.leave(f"life-{life}")
+    world.publish(mixed)
+    with pytest.raises(TooManyDeadLetters, match=r"1200 of 2000 records in a row of partition 0"):
+        world.run(world.scorer("last", batch_records=70))
+
+
 def good() -> bytes:
     return (
         b'{"event_id":"e-1","customer_id":"c-1","event_time_ms":1740000000000,"kind":"fee","direction":"debit",'
