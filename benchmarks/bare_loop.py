@@ -1,10 +1,11 @@
 """The bare loop: what broker and store allow when nothing is computed, in one process as the scorer is.
 
-    python -m benchmarks.bare_loop --servers HOST:PORT --redis URL --topics A,B --offers C ...
+    python -m benchmarks.bare_loop --servers HOST:PORT --redis URL --topics A,B --outputs FILE ...
 
-Consume a batch, MGET the records of its customers, MSET as many bytes again, produce offers for 2 % of the
-events, commit one transaction with the offsets. The events are the scorer's own log, the values are of the
-size that the scorer's records have, the batch is as large as the scorer's. Prints one line of JSON.
+Consume a batch, MGET the records of its customers, MSET as many bytes again, produce, commit one transaction
+with the offsets. The events are the scorer's own log; what is stored has the size of the scorer's records, what
+is produced are decisions and offers that the scorer published, as many of them; the batch is as large as the
+scorer's. Prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import cycle
+from pathlib import Path
 from typing import Final
 
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -24,14 +27,8 @@ from redis import Redis
 
 from benchmarks.progress import MeasurementFailed, Rate
 from benchmarks.services import Services
-from benchmarks.throughput import Log
+from benchmarks.throughput import Log, Published, ScorerRun
 from consumer.adapters.kafka_config import ANSWER_TIMEOUT_S, client_config, consumer_config, producer_config
-
-OFFERS_IN: Final = 50
-"""One event in fifty makes an offer: 2 %."""
-
-OFFER_BYTES: Final = 700
-"""What an offer of the scorer takes on `nbo.offers`."""
 
 POLL_S: Final = 1.0
 FILL_BATCH: Final = 5_000
@@ -46,31 +43,34 @@ class Loop:
     servers: str
     redis_url: str
     topics: Sequence[str]
-    offers_topic: str
+    outputs: Sequence[Published]
     group_id: str
     events: int
     batch: int
     record_bytes: int
 
 
-def bare_loop(services: Services, log: Log, name: str, *, batch: int, record_bytes: float) -> Rate:
-    """Run the bare loop over a log in a process of its own, from an empty Redis, and return its rate.
+def bare_loop(services: Services, log: Log, name: str, *, batch: int, like: ScorerRun) -> Rate:
+    """Move what a scorer moved over a log, in a process of its own, from an empty Redis; return the rate.
 
     Raises
     ------
     MeasurementFailed : it ended badly; the text holds its last words
     """
     services.forget_all()
-    _fill(services, log.n_profiles, max(int(record_bytes), 1))
+    record_bytes = max(int(like.record_bytes), 1)
+    _fill(services, log.n_profiles, record_bytes)
+    outputs = services.folder / f"{name}.outputs.json"
+    outputs.write_text(json.dumps([asdict(published) for published in like.published]), encoding="utf-8")
     told = {
         "servers": services.servers,
         "redis": services.redis.url,
         "topics": ",".join(log.topics.name(role) for role in ("transactions", "interactions")),
-        "offers": log.topics.name("offers"),
+        "outputs": str(outputs),
         "group": name,
         "events": log.n_events,
         "batch": batch,
-        "record-bytes": max(int(record_bytes), 1),
+        "record-bytes": record_bytes,
     }
     words = [word for key, value in told.items() for word in (f"--{key}", str(value))]
     run = subprocess.run(
@@ -123,10 +123,11 @@ def _batch(loop: Loop, consumer: Consumer, producer: Producer, store: Redis) -> 
     store.mget(customers)
     record = os.urandom(loop.record_bytes)
     store.mset(dict.fromkeys(customers, record))
-    offer = os.urandom(OFFER_BYTES)
     producer.begin_transaction()
-    for message in messages[::OFFERS_IN]:
-        producer.produce(loop.offers_topic, offer, message.key())
+    for published in loop.outputs:
+        values = cycle(published.values)
+        for message in messages[:: published.one_in]:
+            producer.produce(published.topic, next(values), message.key())
     ends = {(message.topic(), message.partition()): (message.offset() or 0) + 1 for message in messages}
     offsets = [TopicPartition(topic or "", partition or 0, end) for (topic, partition), end in ends.items()]
     producer.send_offsets_to_transaction(offsets, consumer.consumer_group_metadata(), ANSWER_TIMEOUT_S)
@@ -139,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    for name in ("servers", "redis", "topics", "offers", "group"):
+    for name in ("servers", "redis", "topics", "outputs", "group"):
         parser.add_argument(f"--{name}", required=True)
     for name in ("events", "batch", "record-bytes"):
         parser.add_argument(f"--{name}", type=int, required=True)
@@ -149,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             servers=told.servers,
             redis_url=told.redis,
             topics=told.topics.split(","),
-            offers_topic=told.offers,
+            outputs=[Published(**one) for one in json.loads(Path(told.outputs).read_text("utf-8"))],
             group_id=told.group,
             events=told.events,
             batch=told.batch,

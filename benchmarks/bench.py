@@ -132,8 +132,7 @@ class Bench:
         batch, runs, bare, without = Settings().batch_records, [], [], []
         for turn in range(self.sizes.repeats):
             runs.append(self._score(log, f"scorer{turn}"))
-            size = runs[-1].record_bytes
-            bare.append(bare_loop(self.services, log, f"bare{turn}", batch=batch, record_bytes=size))
+            bare.append(bare_loop(self.services, log, f"bare{turn}", batch=batch, like=runs[-1]))
             without.append(self._score(log, f"plain{turn}", delivery="at_least_once").rate.per_s)
         rate, limit = (
             statistics.median(run.rate.per_s for run in runs),
@@ -154,8 +153,9 @@ class Bench:
             f"{runs[0].bytes_per_customer:,.0f} bytes of Redis a customer"
         )
         self.found.details["bare loop"] = (
-            f"consume, MGET, MSET, produce 2 %, transaction per batch, no computing; records of "
-            f"{runs[0].record_bytes:,.0f} bytes and batches as the scorer's; runs {_spread([rate.per_s for rate in bare])}, "
+            f"consume, MGET, MSET, produce, transaction per batch, no computing; stored records of "
+            f"{runs[0].record_bytes:,.0f} bytes, decisions, offers and batches as the scorer's; runs "
+            f"{_spread([rate.per_s for rate in bare])}, "
             f"{_cpu(bare)}"
         )
         self.found.details["what limits the scorer"] = _limit([run.rate for run in runs])

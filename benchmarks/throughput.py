@@ -7,21 +7,25 @@ everything is warm, to the last, over what has been committed.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, get_args
 
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from redis import Redis
 
-from benchmarks.progress import Committed, Rate, steady_rate, watch
+from benchmarks.progress import Committed, MeasurementFailed, Rate, steady_rate, watch
 from benchmarks.services import Role, Services, many_events, publish, role
 from benchmarks.synthetic_events import Load, profiles
+from consumer.adapters.kafka_log import KAFKA_LOG
 from consumer.vocabulary.topics import Topics
 from consumer.vocabulary.words import DecisionResult
 
 WARM_SHARE: Final = 0.1
 SIZES_SAMPLED: Final = 500
+VALUES_SAMPLED: Final = 200
+SAMPLE_TIMEOUT_S: Final = 5.0
 RESULTS: Final[tuple[str, ...]] = get_args(DecisionResult)
 EVENT_ROLES: Final = ("customers", "transactions", "interactions")
 
@@ -46,12 +50,22 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
+class Published:
+    """What a scorer wrote to one topic: a sample of its records, and one of how many events led to one."""
+
+    topic: str
+    values: list[str]
+    one_in: int
+
+
+@dataclass(frozen=True, slots=True)
 class ScorerRun:
     """One run of a scorer over a log.
 
     decision_share, offer_share : of the events
     record_bytes : mean size of a stored customer record
     bytes_per_customer : of Redis, everything included
+    published : decisions and offers
     """
 
     rate: Rate
@@ -59,6 +73,7 @@ class ScorerRun:
     offer_share: float
     record_bytes: float
     bytes_per_customer: float
+    published: Sequence[Published]
 
 
 def write_log(services: Services, prefix: str, load: Load, *, products: tuple[str, ...]) -> Log:
@@ -94,7 +109,27 @@ def run_scorer(
         offer_share=offers / log.n_events,
         record_bytes=mean_record_bytes(services),
         bytes_per_customer=(services.used_memory() - empty_bytes) / log.n_profiles,
+        published=[
+            _published(services, log.topics.name(output), log.n_events / count)
+            for output, count in (("decisions", decisions), ("offers", offers))
+            if count
+        ],
     )
+
+
+def _published(services: Services, topic: str, events_each: float) -> Published:
+    """Return a sample of what stands first on a partition of a topic."""
+    reader = Consumer(
+        {"bootstrap.servers": services.servers, "group.id": "unused", "isolation.level": "read_committed"},
+        logger=KAFKA_LOG,
+    )
+    reader.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
+    records = reader.consume(VALUES_SAMPLED, SAMPLE_TIMEOUT_S)
+    reader.close()
+    values = [(record.value() or b"").decode() for record in records if record.error() is None]
+    if not values:
+        raise MeasurementFailed(f"nothing can be read of {topic}, to which a scorer has published")
+    return Published(topic, values, round(events_each))
 
 
 def scorer_settings(topics: Topics, name: str, policy: Path) -> dict[str, str]:

@@ -23,6 +23,7 @@ from consumer.adapters.failpoints import (
     Failpoints,
     parse_failpoints,
 )
+from consumer.adapters.interpreter import suit_interpreter
 from consumer.adapters.kafka_config import ClientConfig, abandoned_after, client_config
 from consumer.adapters.kafka_decisions import KafkaDecisionLog
 from consumer.adapters.kafka_reader import KafkaModelFeed
@@ -78,6 +79,7 @@ def run_scorer(
             scorer = _scorer(
                 settings, policy, seeds, telemetry, models_frozen=models_frozen, failpoints=failpoints
             )
+            suit_interpreter()
             scorer.run(stopping)
 
         _live_on(life, telemetry)
