@@ -31,16 +31,15 @@ def distribution_picture(found: Distribution, title: str) -> Picture:
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
         bars = found.histogram
         upper.bar(
-            bars.edges[:-1],
+            (bars.edges[:-1] + bars.edges[1:]) / 2,
             bars.counts,
             width=np.diff(bars.edges) * (0.9 if bars.is_whole else 1.0),
-            align="edge",
             color=PALETTE[0],
             edgecolor="white",
             linewidth=0.4,
         )
+        labelled(upper, shortened(found.name, 50), y="customers")
         _mark_median(upper, found)
-        labelled(upper, found.name, y="customers")
         thousands(upper, y=True)
         _draw_box(lower, found)
         room = 0.03 * (bars.edges[-1] - bars.edges[0])
@@ -74,8 +73,9 @@ def _not_drawn(found: Distribution) -> str:
 
 def _mark_median(axes: Axes, found: Distribution) -> None:
     median = found.box_plot.median
-    axes.axvline(median, color=PALETTE[1], linewidth=1.6, label=f"median {spoken_number(median)}")
-    axes.legend(loc="best")
+    axes.axvline(median, color=PALETTE[1], linewidth=1.6)
+    # Beside the title: inside the axes it would hide bars.
+    axes.set_title(f"— median {spoken_number(median)}", loc="right", color=PALETTE[1], fontsize=8.5)
 
 
 def _draw_box(axes: Axes, found: Distribution) -> None:
