@@ -101,3 +101,46 @@ def test_the_strongest_reasons_come_first_and_silent_inputs_are_left_out() -> No
     models = compiled(snapshot_of())
     row = np.array([3_000, 2_000, 0])
     assert [name for name, _ in models.explain(row, 0, 3)] == ["balance", "segment_is_0"]
+
+
+# ---------------------------------------------------------------- priors by segment
+
+
+def seeded(product_id: str = "card", **changes: object) -> ModelSnapshot:
+    """A model of 100 answers, trusted by half, whose customers of segment 0 have a prior of their own."""
+    evidence = {"seed_examples": 100.0, "seed_positives": 10.0}
+    values: dict[str, object] = {"calibration": {"segment_prior": [1.5]}, "evidence": evidence}
+    return snapshot_of(product_id, **(values | changes))
+
+
+def test_the_prior_is_that_of_the_customers_segment() -> None:
+    models = compiled(seeded(weights=[0.0, 0.0, 0.0]), snapshot_of("mortgage"))
+    p = models.score(np.array([[1_000, 2_000, 1_000], [1_000, 2_000, 0]])).p_accept
+    odds = np.log(p / (1.0 - p))
+    assert odds[0, 0] - odds[1, 0] == pytest.approx(0.5 * 1.5)
+    assert odds[0, 1] == odds[1, 1]
+
+
+def test_a_segment_without_a_prior_has_the_products() -> None:
+    nothing = compiled(seeded(calibration={"segment_prior": [0.0]}))
+    without = compiled(seeded(calibration={}))
+    rows = np.array([[1_000, 2_000, 1_000], [5_000, 0, 0]])
+    assert nothing.score(rows).p_accept.tobytes() == without.score(rows).p_accept.tobytes()
+
+
+def test_a_rows_score_with_a_prior_of_its_segment_has_the_same_bits_in_every_batch() -> None:
+    models = compiled(seeded(), seeded(product_id="gold", calibration={}))
+    rows = np.random.default_rng(3).integers(-3_000, 3_000, (150, 3))
+    rows[:, 2] = np.where(rows[:, 2] > 0, 1_000, 0)
+    single = np.concatenate([models.score(row[None, :]).p_accept for row in rows])
+    assert models.score(rows).p_accept.tobytes() == single.tobytes()
+
+
+def test_contributions_sum_to_the_difference_from_the_average_customer_of_no_segment() -> None:
+    models = compiled(seeded(scaler={"mean": [1.0, 2.0, 0.0], "sd": [1.0, 2.0, 0.5]}))
+    row, average = np.array([3_000, 1_000, 1_000]), np.array([1_000, 2_000, 0])
+    p = models.score(np.stack([row, average])).p_accept[:, 0]
+    difference = np.diff(np.log(p / (1 - p)))[0] * -1
+    found = dict(models.explain(row, 0, 3))
+    assert sum(found.values()) == pytest.approx(difference)
+    assert found["segment_is_0"] == pytest.approx(0.5 * (0.25 * 2.0) + 0.5 * 1.5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from consumer.scoring.calibration import Calibration
 from consumer.scoring.compiled import compile_models
 from consumer.scoring.seed_bundle import SeedBundle, SeedModel, SeedScaler, SeedSegments
 from consumer.scoring.seeds import NO_SEGMENT, placer_of, read_seeds, seeds_of
+from consumer.scoring.snapshot import state_of
 from consumer.vocabulary.errors import ConfigurationError
 from offline.seeding.bundle_file import read_bundle, write_bundle
 
@@ -59,6 +62,20 @@ def test_a_seed_scores_before_any_example_and_counts_for_its_bounded_evidence(tm
     assert seeds.snapshots["card"].seed_version == seeds.version == BUNDLE.seed_version
 
 
+def test_a_bundle_of_the_first_version_is_one_without_calibration_and_priors(tmp_path: Path) -> None:
+    document = json.loads(BUNDLE.model_dump_json())
+    document["bundle_version"] = "1.0"
+    for model in document["models"]:
+        for later in ("calibration", "segment_prior", "metrics"):
+            del model[later]
+    for later in ("names", "sizes"):
+        del document["segments"][later]
+    (tmp_path / "seeds.json").write_text(json.dumps(document), encoding="utf-8")
+    seed = read(tmp_path / "seeds.json").snapshots["card"]
+    assert state_of(seed).calibration == Calibration()
+    assert state_of(seed).segment_prior == []
+
+
 def test_the_version_is_that_of_the_content() -> None:
     changed = BUNDLE.model_copy(update={"as_of_ms": 2_000}).with_version()
     assert BUNDLE.with_version().seed_version == BUNDLE.seed_version != changed.seed_version
@@ -95,6 +112,12 @@ def test_a_missing_bundle_is_one_sentence_with_the_file(tmp_path: Path) -> None:
         (BUNDLE.model_dump_json().replace('"sd":[1.0,0.5]', '"sd":[1.0,0.0]'), "greater than 0"),
         (BUNDLE.model_dump_json().replace("[0.5,-0.25]", "[0.5]"), "lengths"),
         (BUNDLE.model_dump_json().replace('"positives":15.0', '"positives":900.0'), "positives"),
+        (
+            BUNDLE.model_dump_json().replace('"segment_prior":[]', '"segment_prior":[0.1]'),
+            "priors of 1 segments",
+        ),
+        (BUNDLE.model_dump_json().replace('"names":[]', '"names":["rich"]'), "1 names and 0 sizes for 3"),
+        (BUNDLE.model_dump_json().replace('"slope":1.0', '"slope":9.0'), "less than or equal to 2"),
         (BUNDLE.model_dump_json().replace('"intercept":-3.0', '"intercept":NaN'), "finite"),
     ],
 )
