@@ -24,6 +24,9 @@ _FENCED: Final = frozenset(
         KafkaError.STALE_MEMBER_EPOCH,
         KafkaError.ILLEGAL_GENERATION,
         KafkaError.UNKNOWN_MEMBER_ID,
+        # Told once, then never again: the client does nothing any more and has to be made anew. What it died of
+        # it says only in its log; nearly always another client used its name, or the broker took it for one.
+        KafkaError._FATAL,
     }
 )
 _WRONG_SETTING: Final = frozenset(
