@@ -35,6 +35,7 @@ SESSION_SECONDS: Final = "2"
 STRUCK: Final = 256 - signal.SIGKILL
 """What the leash of a killed process ends with."""
 
+HALF_MOVED_S: Final = 0.4
 END_MS: Final = 2**62
 DUE_LIMIT: Final = 100_000
 
@@ -48,7 +49,7 @@ def deployed_run(services: CrashServices, planned: Scenario, folder: Path) -> It
     """Give a run topics and state of its own, and take them away after it with all its processes."""
     folder.mkdir(parents=True, exist_ok=True)
     topics = Topics(f"crash{planned.seed}-{time.monotonic_ns() % 1_000_000}.")
-    url = services.fresh_redis(is_cluster=planned.is_cluster)
+    url = services.fresh_redis(planned.store)
     create_topics(services.client, topics, partitions=N_PARTITIONS)
     with ExitStack() as stack:
         servers = services.broker.bootstrap_servers
@@ -124,11 +125,9 @@ class CrashRun:
         self._kill_at_s = None
 
     def _live(self) -> None:
+        self._start_subject()
         for number in range(self.scenario.others):
             self.others.append(self._start(f"other-{number}"))
-        for other in self.others:
-            other.wait_until_ready()
-        self._start_subject()
         while not self._is_settled():
             self._check_time()
             self._look()
@@ -149,12 +148,22 @@ class CrashRun:
             if self.subject.is_ready:
                 self._kill_at_s = time.monotonic() + moment.passing / 1_000
         elif time.monotonic() > self._kill_at_s:
-            self.subject.kill()
+            if moment.harm == KILL:
+                self.subject.kill()
+            else:
+                self._terminate(moment)
+
+    def _terminate(self, moment: Moment) -> None:
+        """SIGTERM under load: it must end with 0 in time, and leave nothing to publish to the next one."""
+        self.subject.stop()
+        self.happened[moment.name] += 1
+        del self.left[0]
+        self._start_subject()
 
     def _bury(self) -> None:
         assert self.subject.exit_code(1.0) == STRUCK, f"the subject ended by itself:\n{self.subject.log()}"
         died = next(place for place, moment in enumerate(self.left) if moment.harm == KILL)
-        self.happened[f"kill at {self.left[died].step}"] += 1
+        self.happened[self.left[died].name] += 1
         # What was to come before in this life, and did not, comes in the next.
         del self.left[died]
         self._start_subject()
@@ -162,7 +171,7 @@ class CrashRun:
     def _harm(self) -> None:
         place = next(place for place, moment in enumerate(self.left) if moment.harm != KILL)
         moment = self.left.pop(place)
-        self.happened[f"{moment.harm} at {moment.step}"] += 1
+        self.happened[moment.name] += 1
         HARMS[moment.harm](self)
 
     # ------------------------------------------------------------ the end
@@ -238,6 +247,12 @@ class CrashRun:
             self.others.pop(0).kill()
         self.subject.go_on()
 
+    def move_slot(self) -> None:
+        """The slot of a partition moves while the subject writes it: ASK, then MOVED."""
+        with self.services.slot_moving(self.key()):
+            self.subject.go_on()
+            time.sleep(HALF_MOVED_S)
+
     def key(self) -> bytes:
         """A key of the partition whose Redis is harmed."""
         partition = self.scenario.seed % N_PARTITIONS
@@ -259,6 +274,7 @@ HARMS: Final[dict[str, Callable[[CrashRun], None]]] = {
     "join": CrashRun.join,
     "leave": CrashRun.leave,
     "kill other": CrashRun.kill_other,
+    "move slot": CrashRun.move_slot,
     "kill redis": _with(lambda run: run.services.kill_redis()),
     "empty redis": _with(lambda run: run.services.empty_redis()),
     "copy redis": _with(lambda run: run.services.copy_redis()),

@@ -10,11 +10,15 @@ n-th passing of a failpoint the subject dies, or it stands still while something
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
+Store = Literal["redis", "unix", "cluster"]
+STORES: Final[tuple[Store, ...]] = ("redis", "unix", "cluster")
+
 KILL: Final = "kill"
+TERMINATE: Final = "terminate"
 RANDOM_TIME: Final = "at a random time"
 
 STEPS: Final = (
@@ -55,7 +59,9 @@ KINDS: Final = (
     "redis older, others there",
     "redis failed over",
     "redis failed over to a replica that lags",
+    "redis slot moved",
     "broker killed",
+    "terminated under load",
     "zombie and redis older",
     "learner killed",
 )
@@ -74,15 +80,20 @@ class Moment:
     passing: int
     harm: str
 
+    @property
+    def name(self) -> str:
+        """What is counted: the harm and where it came."""
+        return f"{self.harm} {self.step}" if self.step == RANDOM_TIME else f"{self.harm} at {self.step}"
+
     def __str__(self) -> str:
-        return f"{self.harm} at {self.step}:{self.passing}"
+        return f"{self.name}:{self.passing}"
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """A run, ready to be carried out.
 
-    is_cluster : customer state in a Redis Cluster with replicas
+    store : where customer state is: Redis over TCP, over a Unix socket, or a Redis Cluster with replicas
     is_static : members have fixed names, so that one that starts again gets its partitions back
     others : scorers beside the subject
     """
@@ -93,11 +104,12 @@ class Scenario:
     batch_records: str
     others: int = 0
     is_static: bool = True
-    is_cluster: bool = False
+    store: Store = "redis"
 
     def __str__(self) -> str:
         moments = "; ".join(map(str, self.moments))
-        return f"seed {self.seed}, {self.kind} (batches of {self.batch_records}, {self.others} others): {moments}"
+        circumstances = f"{self.store}, batches of {self.batch_records}, {self.others} others"
+        return f"seed {self.seed}, {self.kind} ({circumstances}): {moments}"
 
 
 def scenario(seed: int) -> Scenario:
@@ -106,15 +118,24 @@ def scenario(seed: int) -> Scenario:
     number = seed % len(KINDS)
     kind = KINDS[number]
     moments = tuple(_moments(kind, number, seed // len(KINDS), rng))
+    others = _others(kind, rng)
     return Scenario(
         seed=seed,
         kind=kind,
         moments=moments,
-        batch_records=str(rng.choice(BATCHES)),
-        others=_others(kind, rng),
+        # Several read the log sooner: in small batches there is something left to harm.
+        batch_records=BATCHES[0] if others else str(rng.choice(BATCHES)),
+        others=others,
         is_static="others go on" not in kind and (kind != "members come and go"),
-        is_cluster="failed over" in kind or (kind == "random times" and seed >= len(KINDS)),
+        store=_store(kind, seed),
     )
+
+
+def _store(kind: str, seed: int) -> Store:
+    is_any = "redis" not in kind
+    if "failed over" in kind or "slot" in kind or (is_any and seed // len(KINDS) % 4 == 3):
+        return "cluster"
+    return "unix" if seed % 2 else "redis"
 
 
 def _others(kind: str, rng: np.random.Generator) -> int:
@@ -143,6 +164,8 @@ def _moments(kind: str, number: int, turn: int, rng: np.random.Generator) -> lis
         case "random times" | "random times, others go on":
             lives = 1 if "others" in kind else 3
             return [Moment(RANDOM_TIME, int(rng.integers(*LIFE_MS)), KILL) for _ in range(lives)]
+        case "terminated under load":
+            return [Moment(RANDOM_TIME, int(rng.integers(*LIFE_MS)), TERMINATE) for _ in range(3)]
     harms = HARMS_OF[kind]
     return [_at_some_step(harm, place, rng) for place, harm in enumerate(harms)]
 
@@ -164,6 +187,7 @@ HARMS_OF: Final = {
     "redis older, others there": ("copy redis", "restore redis"),
     "redis failed over": ("fail over",),
     "redis failed over to a replica that lags": ("cut replica off", "fail over"),
+    "redis slot moved": ("move slot",),
     "broker killed": ("kill broker",),
     "zombie and redis older": ("copy redis", "restore redis", "sleep"),
 }

@@ -18,6 +18,7 @@ from redis.cluster import RedisCluster as ClusterClient
 
 from consumer.adapters.kafka_config import client_config
 from consumer.vocabulary.topics import Topics
+from tests.e2e.crash_scenario import Store
 from tests.e2e.nursery import Nursery, nursery
 from upswell.embedded.free_ports import LOOPBACK
 from upswell.embedded.kafka import KafkaBroker, real_kafka
@@ -57,9 +58,9 @@ class CrashServices:
             )
         return self._cluster
 
-    def fresh_redis(self, *, is_cluster: bool) -> str:
+    def fresh_redis(self, store: Store) -> str:
         """Return the URL of a Redis that is empty and whole."""
-        if is_cluster:
+        if store == "cluster":
             self.cluster.wait_until_whole()
             client = ClusterClient.from_url(f"redis://{LOOPBACK}:{self.cluster.nodes[0].port}")
             client.flushall()
@@ -69,7 +70,7 @@ class CrashServices:
             )
         shutil.rmtree(self._copy, ignore_errors=True)
         self.empty_redis()
-        return self.redis.url
+        return self.redis.url if store == "unix" else f"redis://{LOOPBACK}:{self.redis.port}/0"
 
     # ------------------------------------------------------------ one Redis
 
@@ -119,6 +120,12 @@ class CrashServices:
         self.cluster.fail_over_to(replica)
         primary.start()
 
+    @contextmanager
+    def slot_moving(self, key: bytes) -> Iterator[None]:
+        """Have the slot of a key half moved to another primary in the block, and moved after it."""
+        with self.cluster.moving_slot(key):
+            yield
+
     # ------------------------------------------------------------ the broker
 
     def kill_broker(self) -> None:
@@ -151,5 +158,5 @@ def crash_services(folder: Path) -> Iterator[CrashServices]:
     """
     with ExitStack() as stack:
         broker = stack.enter_context(real_kafka(folder / "kafka", broker_settings=ANY_TIME))
-        redis = stack.enter_context(real_redis(folder / "redis", appendonly=True))
+        redis = stack.enter_context(real_redis(folder / "redis", appendonly=True, unix_socket=True))
         yield CrashServices(broker, redis, folder, stack.enter_context(nursery()), stack)

@@ -158,7 +158,7 @@ class LearnerCrashRun:
             assert self.learner.exit_code(1.0) == STRUCK, (
                 f"the learner ended by itself:\n{self.learner.log()}"
             )
-            self.happened[f"kill learner at {self.left.pop(0).step}"] += 1
+            self.happened[f"learner: {self.left.pop(0).name}"] += 1
             self._start()
         elif self.left and self.left[0].step == RANDOM_TIME:
             if self._kill_at_s is None and self.learner.is_ready:

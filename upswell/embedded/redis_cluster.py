@@ -26,6 +26,8 @@ from upswell.embedded.redis import RedisServer, real_redis
 SLOTS_COUNT = 16_384
 JOIN_TIMEOUT_S = 30.0
 JOIN_CHECK_INTERVAL_S = 0.05
+MIGRATED_AT_ONCE = 100
+MIGRATE_TIMEOUT_MS = 5_000
 # How long a silent node counts as alive: short, so that failures show within a test's patience.
 NODE_TIMEOUT_MS = 2_000
 
@@ -47,12 +49,10 @@ class RedisCluster:
         ------
         ConfigurationError : nobody holds the key, or the primary has no replica
         """
-        running = next(node for node in self.nodes if node.service.is_running)
-        for first, last, *ports in _slots(running):
-            if first <= key_slot(key) <= last and len(ports) > 1:
-                primary, replica = (self._node(port) for port in ports[:2])
-                return primary, replica
-        raise ConfigurationError(f"No primary with a replica holds the key {key.decode()}")
+        ports = self._ports_of(key)
+        if len(ports) < 2:
+            raise ConfigurationError(f"No primary with a replica holds the key {key.decode()}")
+        return self._node(ports[0]), self._node(ports[1])
 
     def fail_over_to(self, replica: RedisServer) -> None:
         """Make a replica the primary of its slots without asking anybody: for a primary that is gone."""
@@ -68,6 +68,23 @@ class RedisCluster:
             client.execute_command("ACL SETUSER", "default", "-psync", "-sync")
             client.execute_command("CLIENT KILL", "TYPE", "replica")
 
+    @contextmanager
+    def moving_slot(self, key: bytes) -> Iterator[None]:
+        """Move the slot of a key to another primary: half of its keys before the block, the rest after it."""
+        slot, source = key_slot(key), self._primary_of(key)
+        target = next(self._node(port) for _, _, port, *_ in _slots(source) if port != source.port)
+        with Redis(host=LOOPBACK, port=source.port) as here, Redis(host=LOOPBACK, port=target.port) as there:
+            names = [client.execute_command("CLUSTER MYID") for client in (here, there)]
+            there.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", names[0])
+            here.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", names[1])
+            held = here.execute_command("CLUSTER COUNTKEYSINSLOT", slot)
+            _migrate(here, target.port, slot, limit=held // 2)
+            yield
+            while _migrate(here, target.port, slot, limit=MIGRATED_AT_ONCE):
+                pass
+            for client in (there, here):
+                client.execute_command("CLUSTER SETSLOT", slot, "NODE", names[1])
+
     def wait_until_whole(self) -> None:
         """Wait until every slot is served and every replica follows its primary.
 
@@ -75,16 +92,25 @@ class RedisCluster:
         ------
         ConfigurationError : it takes too long
         """
-        count = len(self.nodes)
+        count, ports = len(self.nodes), {node.port for node in self.nodes}
         _wait_until(
             lambda: all(
                 _knows_all(node, nodes_count=count)
                 and _is_in_step(node)
-                and sum(len(ports) for _, _, *ports in _slots(node)) == count
+                and {port for _, _, *served in _slots(node) for port in served} == ports
                 for node in self.nodes
             ),
             "The Redis Cluster did not become whole",
         )
+
+    def _primary_of(self, key: bytes) -> RedisServer:
+        return self._node(self._ports_of(key)[0])
+
+    def _ports_of(self, key: bytes) -> list[int]:
+        """Return the port of the primary that holds a key, then those of its replicas."""
+        running = next(node for node in self.nodes if node.service.is_running)
+        slot = key_slot(key)
+        return next((ports for first, last, *ports in _slots(running) if first <= slot <= last), [])
 
     def _node(self, port: int) -> RedisServer:
         return next(node for node in self.nodes if node.port == port)
@@ -171,6 +197,14 @@ def _knows_all(node: RedisServer, *, nodes_count: int) -> bool:
         known = client.execute_command("CLUSTER NODES")
     # The client parses both replies into dicts.
     return state["cluster_state"] == "ok" and len(known) == nodes_count
+
+
+def _migrate(source: Redis, port: int, slot: int, *, limit: int) -> int:
+    """Move up to `limit` keys of a slot to the node at a port; return how many."""
+    keys = source.execute_command("CLUSTER GETKEYSINSLOT", slot, limit) if limit else []
+    if keys:
+        source.execute_command("MIGRATE", LOOPBACK, port, "", 0, MIGRATE_TIMEOUT_MS, "KEYS", *keys)
+    return len(keys)
 
 
 def _slots(node: RedisServer) -> list[list[int]]:
