@@ -177,7 +177,7 @@ class CrashRun:
     # ------------------------------------------------------------ the end
 
     def _end(self) -> None:
-        """Let the store be rebuilt, if it lost writes that nobody had a reason to notice, and stop everything."""
+        """Stop everything; let the next owner rebuild the store, if it lost writes that nobody noticed."""
         self._stop_all()
         if not self._is_rebuilt():
             self.subject = self._start("subject")
@@ -188,12 +188,13 @@ class CrashRun:
             self._stop_all()
 
     def _stop_all(self) -> None:
-        for process in (self.subject, *self.others):
-            if process is self.subject and not process.is_running:
-                continue
+        if self.left:
+            # What is still to come could strike while it stops.
+            self.subject.kill()
+        for process in (*self.others, *(() if self.left else (self.subject,))):
             process.wait_until_ready()
             process.stop()
-        self.others = []
+        self.others, self.left = [], []
 
     def _is_settled(self) -> bool:
         try:
@@ -253,6 +254,10 @@ class CrashRun:
             self.subject.go_on()
             time.sleep(HALF_MOVED_S)
 
+    def kill_broker(self) -> None:
+        """The subject meets a broker that is not there."""
+        self.services.kill_broker(self.subject.go_on)
+
     def key(self) -> bytes:
         """A key of the partition whose Redis is harmed."""
         partition = self.scenario.seed % N_PARTITIONS
@@ -281,7 +286,8 @@ HARMS: Final[dict[str, Callable[[CrashRun], None]]] = {
     "restore redis": _with(lambda run: run.services.restore_redis()),
     "cut replica off": _with(lambda run: run.services.cut_replica_off(run.key())),
     "fail over": _with(lambda run: run.services.fail_over(run.key())),
-    "kill broker": _with(lambda run: run.services.kill_broker()),
+    "kill broker": CrashRun.kill_broker,
+    "kill broker while it stands": _with(lambda run: run.services.kill_broker(lambda: None)),
 }
 
 

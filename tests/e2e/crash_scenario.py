@@ -61,6 +61,7 @@ KINDS: Final = (
     "redis failed over to a replica that lags",
     "redis slot moved",
     "broker killed",
+    "broker killed, scorer suspended",
     "terminated under load",
     "zombie and redis older",
     "learner killed",
@@ -189,6 +190,7 @@ HARMS_OF: Final = {
     "redis failed over to a replica that lags": ("cut replica off", "fail over"),
     "redis slot moved": ("move slot",),
     "broker killed": ("kill broker",),
+    "broker killed, scorer suspended": ("kill broker while it stands",),
     "zombie and redis older": ("copy redis", "restore redis", "sleep"),
 }
 

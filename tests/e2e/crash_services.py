@@ -7,7 +7,7 @@ for each primary from the first run on that needs one.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,9 +128,10 @@ class CrashServices:
 
     # ------------------------------------------------------------ the broker
 
-    def kill_broker(self) -> None:
-        """SIGKILL and start again on its log."""
+    def kill_broker(self, meanwhile: Callable[[], None]) -> None:
+        """SIGKILL, do something, and start again on its log."""
         self.broker.kill()
+        meanwhile()
         self.broker.start()
 
     def delete_topics(self, topics: Topics) -> None:

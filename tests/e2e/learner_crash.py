@@ -137,7 +137,7 @@ class LearnerCrashRun:
             failpoint=failpoint_of(self.left),
             instance_id="one",
             session_seconds="2",
-            snapshot_examples="60",
+            snapshot_examples="20",
             snapshot_seconds="0.05",
         )
 
@@ -150,8 +150,12 @@ class LearnerCrashRun:
                 )
                 self._look()
                 time.sleep(LOOK_EVERY_S)
-        self.learner.wait_until_ready()
-        self.learner.stop()
+        if self.left:
+            # What is still to come could strike while it stops.
+            self.learner.kill()
+        else:
+            self.learner.wait_until_ready()
+            self.learner.stop()
 
     def _look(self) -> None:
         if not self.learner.is_running:
