@@ -87,6 +87,7 @@ def _size_table(found: CustomerSizes) -> Iterator[str]:
             f"{life.offers_per_day * life.days:.0f} offers"
         )
     yield "An open decision in memory is one row; there are as many as offers of the last 60 days."
+    yield "A record that is not written for 400 days is forgotten."
 
 
 def _row(part: Part) -> str:
