@@ -2,6 +2,8 @@
 
     customers.jsonl.gz  transactions.jsonl.gz  interactions.jsonl.gz  outcomes.jsonl.gz
         the records of the topics, one JSON document a line, in order of event time
+    traits.jsonl.gz
+        the same, where the laboratory has published traits before; may be absent
     campaign.jsonl.gz
         one line a contact: customer_id, product_id, channel, offered_at_ms, accepted (0 or 1),
         decision_id (the outcomes name it)
@@ -25,9 +27,10 @@ from consumer.vocabulary.errors import ConfigurationError
 from consumer.vocabulary.log import RawRecord
 from consumer.vocabulary.time import DAY_MS
 
-ROLES: Final = ("customers", "transactions", "interactions", "outcomes")
+ROLES: Final = ("customers", "traits", "transactions", "interactions", "outcomes")
 """In the order in which records of the same time are folded."""
 
+MAY_BE_ABSENT: Final = ("traits",)
 CAMPAIGN: Final = "campaign"
 
 Line = TypeVar("Line", bound=msgspec.Struct)
@@ -80,7 +83,12 @@ def days(history_dir: Path, offers: Sequence[PastOffer]) -> Iterator[PastDay]:
     ------
     ConfigurationError : a file is not there, a line is no record, or lines are not in order of time
     """
-    by_role = [_Upcoming(_daily(history_dir / f"{role}.jsonl.gz", role)) for role in ROLES]
+    files = {role: history_dir / f"{role}.jsonl.gz" for role in ROLES}
+    by_role = [
+        _Upcoming(_daily(file, role))
+        for role, file in files.items()
+        if role not in MAY_BE_ABSENT or file.exists()
+    ]
     by_role_offers = {day: list(group) for day, group in groupby(offers, lambda o: o.offered_at_ms // DAY_MS)}
     while True:
         waiting = {role.day for role in by_role if role.day is not None}

@@ -115,7 +115,7 @@ def _further(folder: Path) -> str:
             "",
             "Where to look further",
             f"  {folder}/truth.json   what each simulated customer wanted",
-            f"  {folder}/seeds.html   segments and first weights, for people (seeds.json: for the models)",
+            f"  {folder}/seeds.html   segments and first weights",
             f"  {folder}/scorer.log   what the scorer says while it runs",
             "  deploy/policy/retail_bank.yaml   offers and rules: change one, run again",
             "  docs/ARCHITECTURE.md   how an event becomes an offer",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -153,6 +154,26 @@ def test_a_wrong_history_file_is_one_sentence_with_its_line(
     with pytest.raises(ConfigurationError, match=told) as caught:
         seeds_from_history(folder, catalogue)
     assert "\n" not in str(caught.value)
+
+
+def test_traits_that_were_published_before_are_part_of_the_past(
+    history_dir: Path, past: PastFeatures, catalogue: OfferCatalogue, tmp_path: Path
+) -> None:
+    folder = _copy(history_dir, tmp_path)
+    customer = past.offers[-1].customer_id
+    record = {
+        "schema_version": "1.0",
+        "event_id": "traits-1",
+        "customer_id": customer,
+        "event_time_ms": past.offers[-1].offered_at_ms - 1,
+        "segment": 2,
+        "lifetime_value_minor": 70_000,
+    }
+    (folder / "traits.jsonl.gz").write_bytes(gzip.compress(json.dumps(record).encode() + b"\n"))
+    found = features_of_past(days(folder, read_offers(folder)), catalogue)
+    column = catalogue_for(catalogue.product_ids).index["lifetime_value_minor"]
+    assert found.n_events == past.n_events + 1
+    assert (past.values[-1, column], found.values[-1, column]) == (0.0, 70_000.0)
 
 
 def test_a_missing_history_file_is_named(
