@@ -6,11 +6,12 @@ Rules of this file: no customer is named but by a hash; JSON has all digits, the
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+from consumer.features.catalogue import FeatureCatalogue
 from consumer.vocabulary.errors import ConfigurationError
 from consumer.vocabulary.time import iso_utc
 from offline.parity.difference import ColumnDifference
@@ -21,6 +22,7 @@ from offline.reporting.page import Report, Section
 BARS_MAX: Final = 20
 _HEADINGS: Final = (
     "feature",
+    "unit",
     "compared",
     "different",
     "missing",
@@ -28,12 +30,12 @@ _HEADINGS: Final = (
     "mismatch",
     "largest difference",
     "SMAPE",
-    "examples (hashes)",
+    "for example (hash)",
 )
 _FORMATS: Final = {"missing": ".2%", "extra": ".2%", "mismatch": ".2%", "SMAPE": ".4f"}
 
 
-def write_report(parity: Parity, out_dir: Path) -> Path:
+def write_report(parity: Parity, features: FeatureCatalogue, out_dir: Path) -> Path:
     """Write parity.json and report.html, and return the page's place.
 
     Raises
@@ -46,7 +48,7 @@ def write_report(parity: Parity, out_dir: Path) -> Path:
             json.dumps(to_document(parity), indent=2) + "\n", encoding="utf-8"
         )
         page = out_dir / "report.html"
-        page.write_text(report_of(parity), encoding="utf-8")
+        page.write_text(report_of(parity, features), encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(f"Cannot write the report to {out_dir}: {error.strerror}.") from error
     return page
@@ -65,8 +67,9 @@ def findings(parity: Parity) -> list[str]:
     ]
 
 
-def report_of(parity: Parity) -> str:
+def report_of(parity: Parity, features: FeatureCatalogue) -> str:
     """Return the report as one HTML page."""
+    units = {feature.name: feature.unit for feature in features.features}
     verdict = "differences were found" if parity.has_differences else "no difference was found"
     report = Report(
         "Parity of features",
@@ -82,19 +85,20 @@ def report_of(parity: Parity) -> str:
     )
     if parity.customers is not None:
         section = report.section("Customers in the store")
-        _columns(section, parity.customers.features, what="customers")
+        _columns(section, parity.customers.features, what="customers", units=units)
     if parity.decisions is not None:
         section = report.section("Model inputs in logged decisions")
-        _columns(section, parity.decisions.inputs, what="decisions")
+        _columns(section, parity.decisions.inputs, what="decisions", units={})
     return report.html()
 
 
 def _customer_sentences(found: CustomerParity) -> list[str]:
     different = [line for line in found.features if line.different]
     sentences = [
-        f"Of {found.sampled:,} customers in the sample {found.compared:,} were compared with the store, in "
-        + f"{len(found.features)} features.",
-        f"{len(different)} features differ: {_named(different)}." if different else "No feature differs.",
+        f"Of {found.sampled:,} customers in the sample {found.compared:,} were compared with the store.",
+        f"{len(different)} of {len(found.features)} features differ: {_named(different)}."
+        if different
+        else "No feature differs.",
     ]
     if found.missing:
         sentences.append(
@@ -132,8 +136,13 @@ def _named(lines: Sequence[ColumnDifference]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
-def _columns(section: Section, lines: Sequence[ColumnDifference], *, what: str) -> None:
-    worst = sorted((line for line in lines if line.different), key=lambda line: -line.different)
+def _columns(
+    section: Section, lines: Sequence[ColumnDifference], *, what: str, units: Mapping[str, str]
+) -> None:
+    """Add what differs, worst first, then what is equal; a column without a unit is a transformed model input."""
+    worst = sorted(
+        (line for line in lines if line.different), key=lambda line: (-line.different, -line.smape)
+    )
     if worst:
         section.figure(
             _bars(worst[:BARS_MAX], what),
@@ -141,7 +150,7 @@ def _columns(section: Section, lines: Sequence[ColumnDifference], *, what: str) 
             alt=f"Bars of how many {what} differ by feature; most: {worst[0].name} with {worst[0].different:,}",
         )
         section.table(
-            [_row(line) for line in worst], columns=_HEADINGS, caption="Different", formats=_FORMATS
+            [_row(line, units) for line in worst], columns=_HEADINGS, caption="Different", formats=_FORMATS
         )
     equal = [line for line in lines if not line.different]
     section.table(
@@ -152,9 +161,10 @@ def _columns(section: Section, lines: Sequence[ColumnDifference], *, what: str) 
     )
 
 
-def _row(line: ColumnDifference) -> list[object]:
+def _row(line: ColumnDifference, units: Mapping[str, str]) -> list[object]:
     return [
         line.name,
+        units.get(line.name, "transformed"),
         line.compared,
         line.different,
         line.missing_rate,
@@ -162,7 +172,7 @@ def _row(line: ColumnDifference) -> list[object]:
         line.mismatch_rate,
         line.largest_difference,
         line.smape,
-        " ".join(line.examples),
+        line.examples[0],
     ]
 
 

@@ -105,6 +105,20 @@ def test_a_scorer_after_a_backfill_decides_and_stores_what_a_scorer_over_the_who
         assert other.state.stream_time_ms == partition.state.stream_time_ms
 
 
+def test_position_and_stream_time_after_a_backfill_are_those_of_a_scorer_that_read_as_far(
+    tmp_path: Path,
+) -> None:
+    read, filled = bank(with_live=False), bank(with_live=False)
+    read.run(read.scorer("a"))
+    backfilled(filled, tmp_path / "past")
+    assert len(filled.store.partitions) == filled.n_partitions
+    for number, partition in read.store.partitions.items():
+        state = filled.store.partitions[number].state
+        assert state.stream_time_ms == partition.state.stream_time_ms > 0
+        assert state.positions == partition.state.positions
+        assert not state.extra
+
+
 def test_a_store_that_scorers_have_written_to_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
     world = bank(with_live=True)
     world.run(world.scorer("a"))

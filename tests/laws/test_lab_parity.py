@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -153,7 +154,7 @@ def test_a_stale_record_a_lost_one_and_one_that_should_be_erased_are_found_by_th
     assert found.customers.missing_examples == (customer_hash(lost),)
     blamed = {name for line in found.customers.features for name in line.examples}
     assert blamed == {customer_hash(stale)}
-    page = report_of(found)
+    page = report_of(found, catalogue_for(POLICY.catalogue.product_ids))
     assert customer_hash(lost) in page
     assert f">{lost}<" not in page
 
@@ -193,3 +194,33 @@ def test_a_decision_whose_trigger_is_not_in_the_history_is_a_difference(world: W
     assert found.decisions is not None
     assert found.decisions.unplaced > 0
     assert found.has_differences
+
+
+def test_an_answer_after_the_service_has_forgotten_the_offer_teaches_the_record_nothing(
+    tmp_path: Path,
+) -> None:
+    world = played(LOAD)
+    late = [
+        OutputRecord(
+            "outcomes",
+            offer.key or b"",
+            json.dumps(
+                {
+                    "event_id": f"late-{place}",
+                    "customer_id": (offer.key or b"").decode(),
+                    "event_time_ms": LOAD.start_ms + (150 + place) * DAY_MS,
+                    "decision_id": json.loads(offer.value or b"")["decision_id"],
+                    "kind": "accepted",
+                }
+            ).encode(),
+            LOAD.start_ms + (150 + place) * DAY_MS,
+        )
+        for place, offer in enumerate(world.log.records("offers"))
+    ]
+    world.publish(late)
+    orphans = world.telemetry.counts["outcomes_total", "orphan"]
+    world.group.leave("a")
+    world.run(world.scorer("b"))
+    assert world.telemetry.counts["outcomes_total", "orphan"] > orphans
+    found = parity_of(world, history_of(world, tmp_path / "past"))
+    assert not found.has_differences, findings(found)

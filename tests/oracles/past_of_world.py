@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from consumer.vocabulary.log import RawRecord
+from consumer.vocabulary.topics import INPUT_ROLES
 from offline.backfilling.export import HistoryWriter
 from tests.simulation.world import World
 
@@ -23,7 +24,7 @@ def write_past(
 
 def positions_after(world: World, records: Iterable[RawRecord]) -> dict[int, dict[str, int]]:
     """Return partition → role → offset after the last of these records."""
-    positions: dict[int, dict[str, int]] = {number: {} for number in range(world.n_partitions)}
+    positions = {number: dict.fromkeys(INPUT_ROLES, 0) for number in range(world.n_partitions)}
     for record in records:
         positions[record.partition][record.role] = record.offset + 1
     return positions

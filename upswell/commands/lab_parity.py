@@ -67,7 +67,7 @@ def parity(
         store.close()
     decisions = decision_parity(found, checked.features) if found.decisions or found.unplaced else None
     result = Parity(sample, allowed, found.latest_ms, customers, decisions)
-    page = write_report(result, out)
+    page = write_report(result, checked.features, out)
     for sentence in findings(result):
         typer.echo(sentence)
     typer.echo(f"The report is {page}.")
