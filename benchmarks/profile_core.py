@@ -1,10 +1,11 @@
 """What the scorer costs without broker and Redis: CPU microseconds an event for each step, in one process.
 
-    python -m benchmarks.profile_core [--events 100000] [--customers 20000] [--functions]
+    python -m benchmarks.profile_core [--events 100000] [--customers 20000] [--batch 5000] [--every-event] [--functions]
 
 The same decoder, pipeline and stored forms as the service, over a dictionary instead of a store. Steps are
 measured in CPU time of this process, so that other work on the machine disturbs little. The profiles go in
-first and are not measured. `--functions` adds a cProfile of the measured part.
+first and are not measured. `--every-event` opens a decision at each event; small batches show what a batch
+costs before its first event; `--functions` adds a cProfile of the measured part.
 """
 
 from __future__ import annotations
@@ -12,22 +13,26 @@ from __future__ import annotations
 import argparse
 import cProfile
 import pstats
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 import numpy as np
 
+from benchmarks.policies import EVERY_EVENT, write_policy
 from benchmarks.synthetic_events import Load, events, profiles
+from consumer.adapters.interpreter import suit_interpreter
 from consumer.adapters.partitioner import partition_of
 from consumer.adapters.resp import interleaved, packed
 from consumer.assembly import Core, assemble_core
 from consumer.pipeline.batch import BatchResult, LoadedBatch, PartitionProgress
-from consumer.policy.document import load_policy
+from consumer.policy.document import Policy, load_policy
 from consumer.ports import OutboxEntry
 from consumer.scoring.compiled import CompiledModels, compile_models
 from consumer.settings import DEFAULT_POLICY
@@ -39,6 +44,9 @@ N_PARTITIONS = 12
 TOP_FUNCTIONS = 45
 EVIDENCE = 20.0
 """Examples behind each model: young enough that a fifth of the decisions make an offer."""
+
+YOUNG_SHARE = 0.005
+"""Of the draw that a young offer gets where every event decides."""
 
 TRIGGER_SHARE = 0.064
 """With the money that arrives, about 10 % of the events open a decision."""
@@ -114,6 +122,14 @@ def models_of(core: Core) -> CompiledModels:
     )
 
 
+def policy_where_every_event_decides() -> Policy:
+    """Return the retail bank's policy with a trigger for every event, about a third of which make an offer."""
+    with tempfile.TemporaryDirectory() as folder:
+        return load_policy(
+            write_policy(Path(folder) / "every_event.yaml", EVERY_EVENT, young_share=YOUNG_SHARE)
+        )
+
+
 def raw_records(outputs: Iterator[OutputRecord], start: int) -> list[RawRecord]:
     """Return records as a source gives them."""
     return [
@@ -137,10 +153,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--customers", type=int, default=20_000)
     parser.add_argument("--batch", type=int, default=5_000)
+    parser.add_argument("--every-event", action="store_true", help="every event opens a decision")
     parser.add_argument("--functions", action="store_true", help="also profile the functions")
     options = parser.parse_args(arguments)
     load = Load(options.customers, options.events, trigger_share=TRIGGER_SHARE)
-    policy = load_policy(DEFAULT_POLICY)
+    policy = policy_where_every_event_decides() if options.every_event else load_policy(DEFAULT_POLICY)
     core = assemble_core(policy, n_partitions=N_PARTITIONS)
     loop = InMemory(core, models_of(core))
     first = raw_records(profiles(load), 0)
@@ -149,6 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         loop.step(batch)
     loop.seconds.clear()
     loop.decisions = 0
+    suit_interpreter()
     profiler = cProfile.Profile()
     for batch in _batches(measured, options.batch):
         if options.functions:

@@ -325,10 +325,13 @@ def _dead_letters(batches: Sequence[_RoleBatch]) -> tuple[DeadLetter, ...]:
 
 
 def _positions(batches: Sequence[_RoleBatch], partition: Int64s, offset: Int64s) -> dict[TopicPartition, int]:
-    positions = {}
+    positions: dict[TopicPartition, int] = {}
     for batch in batches:
         own = partition[batch.arrival]
-        for number in np.unique(own):
-            latest = int(offset[batch.arrival[own == number]].max())
-            positions[batch.role, int(number)] = latest + 1
+        after = np.zeros(int(own.max()) + 1, np.int64)
+        np.maximum.at(after, own, offset[batch.arrival] + 1)
+        numbers = np.flatnonzero(after)
+        positions |= {
+            (batch.role, p): at for p, at in zip(numbers.tolist(), after[numbers].tolist(), strict=True)
+        }
     return positions

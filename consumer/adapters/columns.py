@@ -290,7 +290,9 @@ def merge(blocks: Mapping[str, Block], catalogue: OfferCatalogue) -> Merged:
     """Return the blocks of all roles as one, in order of arrival."""
     arrival = np.concatenate([np.zeros(0, np.int64), *(block.arrival for block in blocks.values())])
     order = np.argsort(arrival)
-    columns = {name: _merged_column(name, blocks.values())[order] for name in _NEUTRAL}
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    columns = _merged_columns(list(blocks.values()), place)
     profiles = blocks.get("customers") or block_of("customers", (), arrival[:0], catalogue)
     traits = blocks.get("traits") or block_of("traits", (), arrival[:0], catalogue)
     return Merged(
@@ -303,13 +305,16 @@ def merge(blocks: Mapping[str, Block], catalogue: OfferCatalogue) -> Merged:
     )
 
 
-def _merged_column(name: str, blocks: Iterable[Block]) -> Array:
-    dtype, neutral = _NEUTRAL[name]
-    parts = [np.zeros(0, dtype)]
+def _merged_columns(blocks: Sequence[Block], place: Int64s) -> dict[str, Array]:
+    """Return every column, each block's values at their places, the neutral value where it has none."""
+    columns = {name: np.full(len(place), neutral, dtype) for name, (dtype, neutral) in _NEUTRAL.items()}
+    start = 0
     for block in blocks:
-        own = block.columns.get(name)
-        parts.append(np.full(len(block.arrival), neutral, dtype) if own is None else own)
-    return np.concatenate(parts)
+        end = start + len(block.arrival)
+        for name, values in block.columns.items():
+            columns[name][place[start:end]] = values
+        start = end
+    return columns
 
 
 def _objects(values: Sequence[str]) -> NDArray[np.object_]:

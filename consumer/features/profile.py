@@ -65,21 +65,39 @@ def consents(records: Records) -> Int64s:
     return np.where(opted_out, bits & ~_MARKETING, bits)
 
 
-def profile_of(records: Records) -> ProfileColumns:
-    """Return the profiles as they arrived, missing values marked as in `ProfileColumns`.
+def is_vulnerable(records: Records) -> Bools:
+    """Return which customers must not be sold anything."""
+    return np.asarray((records["profile_flags"] & _IS_VULNERABLE) != 0)
 
-    The consents are those of the profile; `consents` also knows of later withdrawals.
+
+def is_deceased(records: Records) -> Bools:
+    """Return which customers have died."""
+    return np.asarray((records["profile_flags"] & _IS_DECEASED) != 0)
+
+
+def as_arrived(records: Records, name: str) -> Int64s:
+    """Return a column of the profiles as it arrived, missing values marked as in `ProfileColumns`.
+
+    Parameters
+    ----------
+    name : a column of `ProfileColumns` that holds numbers; `consents` are those of the profile, the function
+        of that name also knows of later withdrawals
     """
-    flags = records["profile_flags"]
-    columns = {name: records[name].astype(np.int64) - 1 for name in _PLUS_ONE}
-    columns |= {name: records[name].astype(np.int64) for name in _AS_THEY_ARE}
-    columns |= {name: records[name].astype(np.int64) + NO_DAY for name in _DAYS}
-    columns |= {
-        name: np.where(records[name] > 0, records[name].astype(np.int64), -1)
-        for name in _MISSING_IS_MINUS_ONE
-    }
+    values = records[name].astype(np.int64)
+    if name in _PLUS_ONE:
+        return values - 1
+    if name in _DAYS:
+        return values + NO_DAY
+    return np.where(values > 0, values, -1) if name in _MISSING_IS_MINUS_ONE else values
+
+
+def profile_of(records: Records) -> ProfileColumns:
+    """Return the profiles as they arrived (`as_arrived`)."""
+    names = (*_PLUS_ONE, *_AS_THEY_ARE, *_DAYS, *_MISSING_IS_MINUS_ONE)
     return ProfileColumns(
-        **columns, is_vulnerable=(flags & _IS_VULNERABLE) != 0, is_deceased=(flags & _IS_DECEASED) != 0
+        **{name: as_arrived(records, name) for name in names},
+        is_vulnerable=is_vulnerable(records),
+        is_deceased=is_deceased(records),
     )
 
 

@@ -108,8 +108,8 @@ def settle(
     return sorted(steps, key=lambda step: (step.outcome, not step.is_deadline))
 
 
-def close_due(rows: Rows, stream_time_ms: int) -> list[Step]:
-    """Close what is over at `stream_time_ms`; `rows` is updated in place.
+def close_due(rows: Rows, stream_time_ms: Int64s | int) -> list[Step]:
+    """Close what is over at `stream_time_ms` (of all rows, or of each); `rows` is updated in place.
 
     Returns
     -------

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from consumer.features.contacts import note_contact, release_contact
-from consumer.features.event_columns import EventSource, Int64s
+from consumer.features.event_columns import Int64s
 from consumer.learning.attribution import Effect
 from consumer.learning.labels import Label, Step, close_due, labels_of, settle
 from consumer.learning.open_decisions import due_ms
@@ -96,10 +96,13 @@ class Attribution:
         if not len(due):
             return
         partition = work.partition[book.owner[due]]
-        for number, event in _last_event_of(work).items():
-            index = due[partition == number]
-            book.changed[book.owner[index]] = True
-            self._close(work, index, work.stream_end_ms[number], event=event)
+        moved, last = _last_events(work)
+        is_moved = np.isin(partition, moved)
+        due, partition = due[is_moved], partition[is_moved]
+        order = np.argsort(partition, kind="stable")
+        due, partition = due[order], partition[order]
+        book.changed[book.owner[due]] = True
+        self._close(work, due, work.end_ms[book.owner[due]], events=last[np.searchsorted(moved, partition)])
 
     def forget(self, work: WorkingSet, customer: int, *, before_event: int) -> None:
         """Close what came due to a customer before event row `before_event`, then drop the open decisions.
@@ -112,19 +115,19 @@ class Attribution:
         partition = work.loaded.customer_partition[customer]
         earlier = np.flatnonzero(work.decoded.partition[:before_event] == partition)
         if len(earlier):
-            event = int(earlier[-1])
-            self._close(work, owned, int(work.stream_time_ms[event]), event=event)
+            events = np.full(len(owned), earlier[-1])
+            self._close(work, owned, work.stream_time_ms[events], events=events)
         work.book.remove_owner(customer)
 
-    def _close(self, work: WorkingSet, index: Int64s, end_ms: int, *, event: int) -> None:
-        """Close those of the rows at `index` that are over at `end_ms`, because of event row `event`."""
+    def _close(self, work: WorkingSet, index: Int64s, end_ms: Int64s, *, events: Int64s) -> None:
+        """Close those of the rows at `index` that are over at `end_ms`, because of the event row of each."""
         rows, places = work.book.rows[index], index.tolist()
         steps = [
-            Step(places[step.row], 0, step.is_deadline, step.effects, step.at_ms)
+            Step(places[step.row], step.row, step.is_deadline, step.effects, step.at_ms)
             for step in close_due(rows, end_ms)
         ]
         work.book.rows[index] = rows
-        self.follow(work, steps, np.array([event]))
+        self.follow(work, steps, events)
 
     def _emit_example(self, work: WorkingSet, label: Label, event: int) -> None:
         row = work.book.rows[label.row]
@@ -202,15 +205,8 @@ def _rows_with(steps: Sequence[Step], effect: Effect) -> Int64s:
     return np.array([step.row for step in steps if step.effects & effect], dtype=np.int64)
 
 
-def outcomes_among(work: WorkingSet, events: Int64s) -> Int64s:
-    """Return those of the event rows that are outcomes."""
-    is_outcome = work.decoded.events.source[events] == EventSource.OUTCOME
-    return np.asarray(events[is_outcome])
-
-
-def _last_event_of(work: WorkingSet) -> dict[int, int]:
-    """Return partition → its last event row: what moved the partition's clock to where it is."""
-    decoded = work.decoded
-    partitions, first_from_end = np.unique(decoded.partition[::-1], return_index=True)
-    last = len(decoded.partition) - 1 - first_from_end
-    return dict(zip(partitions.tolist(), last.tolist(), strict=True))
+def _last_events(work: WorkingSet) -> tuple[Int64s, Int64s]:
+    """Return the partitions of the batch and each one's last event row: what moved its clock to where it is."""
+    partition = work.decoded.partition
+    partitions, first_from_end = np.unique(partition[::-1], return_index=True)
+    return partitions, len(partition) - 1 - first_from_end

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from consumer.features.catalogue import FeatureCatalogue
-from consumer.features.event_columns import NO_DAY, EventSource, Int64s, ProfileColumns
+from consumer.features.event_columns import NO_DAY, EventSource, Int64s
 from consumer.features.layout import Records
-from consumer.features.profile import consents, is_known, profile_of
+from consumer.features.profile import as_arrived, consents, is_deceased, is_known, is_vulnerable
 from consumer.pipeline.budgets import BudgetLeft
 from consumer.pipeline.working_set import WorkingSet
 from consumer.policy.compiled import CompiledPolicy
@@ -51,7 +51,7 @@ def subjects_of(work: WorkingSet, events: Int64s) -> Subjects:
     return Subjects(
         events=events,
         customers=customers,
-        records=work.records[customers],
+        records=np.take(work.records, customers),
         customer_ids=[ids[row] for row in customers.tolist()],
         names=decision_names(work, events),
     )
@@ -81,20 +81,19 @@ def facts_of(
 ) -> Facts:
     """Return the facts of these decisions."""
     columns, events, records = work.decoded.events, subjects.events, subjects.records
-    profile = profile_of(records)
     at_ms = columns.event_time_ms[events]
     return Facts(
         customer_ids=subjects.customer_ids,
         at_ms=at_ms,
         is_known=is_known(records),
         consents=consents(records),
-        is_deceased=profile.is_deceased,
-        age_years=_age_years(profile, at_ms),
-        kyc_status=profile.kyc_status,
-        aml_status=profile.aml_status,
-        is_vulnerable=profile.is_vulnerable,
-        holdings=profile.holdings,
-        fields=_fields(policy, features, evidence.values, profile),
+        is_deceased=is_deceased(records),
+        age_years=_age_years(as_arrived(records, "birth_day"), at_ms),
+        kyc_status=as_arrived(records, "kyc_status"),
+        aml_status=as_arrived(records, "aml_status"),
+        is_vulnerable=is_vulnerable(records),
+        holdings=as_arrived(records, "holdings"),
+        fields={name: _field(features, evidence.values, records, name=name) for name in policy.fields_needed},
         contact_s=records["contact_s"],
         contact_offer=records["contact_offer"],
         contact_channel=records["contact_channel"],
@@ -126,19 +125,16 @@ def decision_names(work: WorkingSet, events: Int64s) -> list[str]:
     ]
 
 
-def _age_years(profile: ProfileColumns, at_ms: Int64s) -> Floats:
-    years = (at_ms // DAY_MS - profile.birth_day) / YEAR_DAYS
-    return np.where(profile.birth_day == NO_DAY, np.nan, years)
+def _age_years(birth_day: Int64s, at_ms: Int64s) -> Floats:
+    years = (at_ms // DAY_MS - birth_day) / YEAR_DAYS
+    return np.where(birth_day == NO_DAY, np.nan, years)
 
 
-def _fields(
-    policy: CompiledPolicy, features: FeatureCatalogue, values: Floats, profile: ProfileColumns
-) -> dict[str, Codes]:
-    """Return what the policy's rules read: features by name, and the profile's own words as codes."""
-    return {
-        name: getattr(profile, name) if name in PROFILE_TEXT_FIELDS else values[:, features.index[name]]
-        for name in policy.fields_needed
-    }
+def _field(features: FeatureCatalogue, values: Floats, records: Records, *, name: str) -> Codes:
+    """Return what a policy's rules read under a name: a feature, or a word of the profile as a code."""
+    if name in PROFILE_TEXT_FIELDS:
+        return as_arrived(records, name)
+    return values[:, features.index[name]]
 
 
 def _trigger_channel(source: Codes, channel: Codes) -> Int64s:

@@ -12,6 +12,7 @@ make offers, few bring outcomes.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ Rows = NDArray[np.void]
 Int64s = NDArray[np.int64]
 UInt64s = NDArray[np.uint64]
 Bools = NDArray[np.bool_]
+Values = TypeVar("Values", Rows, Int64s)
 
 NOT_FOUND = -1
 
@@ -50,6 +52,11 @@ class OpenBook:
     owner: Int64s
     changed: Bools
     _index: _Index | None = field(init=False, default=None)
+    _room: tuple[Rows, Int64s] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin without room for more."""
+        self._room = self.rows, self.owner
 
     def find(self, owner: Int64s, role: Int64s, offset: Int64s) -> Int64s:
         """Return the index of each outcome's decision, `NOT_FOUND` where there is none.
@@ -74,17 +81,32 @@ class OpenBook:
 
     def append(self, owner: Int64s, rows: Rows) -> None:
         """Add the decisions that were just made."""
-        self.rows = np.concatenate([self.rows, rows])
-        self.owner = np.concatenate([self.owner, owner])
+        start, end = len(self.rows), len(self.rows) + len(rows)
+        if end > len(self._room[0]):
+            # Room for half as many again: every wave appends, and a row is half a kilobyte.
+            self._room = _with_room(self.rows, end + end // 2), _with_room(self.owner, end + end // 2)
+        self._room[0][start:end], self._room[1][start:end] = rows, owner
+        self.rows, self.owner = self._room[0][:end], self._room[1][:end]
         self.changed[owner] = True
         self._index = None
+
+    def owning_more_than(self, limit: int, owner: Int64s) -> Int64s:
+        """Return which of these customers own more than `limit` decisions."""
+        return owner[np.bincount(self.owner, minlength=len(self.changed))[owner] > limit]
 
     def remove_owner(self, owner: int) -> None:
         """Forget all decisions of an erased customer; indexes given out before are invalid after it."""
         keep = self.owner != owner
-        self.rows, self.owner = self.rows[keep], self.owner[keep]
+        self.rows, self.owner = self._room = self.rows[keep], self.owner[keep]
         self.changed[owner] = True
         self._index = None
+
+
+def _with_room(values: Values, length: int) -> Values:
+    """Return a longer array that begins with `values`."""
+    roomy = np.empty(length, values.dtype)
+    roomy[: len(values)] = values
+    return roomy
 
 
 def _key(owner: Int64s, role: Int64s, offset: Int64s) -> UInt64s:

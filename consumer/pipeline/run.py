@@ -26,7 +26,7 @@ from consumer.features.catalogue import FeatureCatalogue
 from consumer.features.event_columns import EventSource, Int64s
 from consumer.features.fold import Disposition, fold_wave, waves
 from consumer.features.profile import objects_to_profiling
-from consumer.pipeline.attribute import Attribution, outcomes_among
+from consumer.pipeline.attribute import Attribution
 from consumer.pipeline.batch import BatchResult, LoadedBatch
 from consumer.pipeline.decide import Deciding
 from consumer.pipeline.outputs import dead_letter_record
@@ -34,6 +34,7 @@ from consumer.pipeline.working_set import StoredForms, WorkingSet, open_working_
 from consumer.scoring.compiled import CompiledModels
 from consumer.vocabulary.topics import Topics
 
+_APPLIED, _SUPPRESSED = Disposition.APPLIED.value, Disposition.SUPPRESSED.value
 _DISPOSITIONS: Final = [disposition.name.lower() for disposition in Disposition]
 
 
@@ -79,16 +80,20 @@ class Pipeline:
 
     def _wave(self, work: WorkingSet, rows: Int64s, models: CompiledModels) -> None:
         """Process events of which no two belong to one customer."""
-        outcomes = outcomes_among(work, rows)
-        decisions = self.attribution.find(work, outcomes)
+        source = work.decoded.events.source[rows]
+        outcomes = rows[source == EventSource.OUTCOME]
+        decisions = self.attribution.find(work, outcomes) if len(outcomes) else outcomes
         dispositions = fold_wave(self.features, work.records, work.decoded.events, rows)
         for name, amount in zip(_DISPOSITIONS, np.bincount(dispositions).tolist(), strict=False):
             work.count("events_total", name, amount)
-        is_new = np.isin(outcomes, rows[dispositions == Disposition.APPLIED])
-        self.attribution.apply(work, outcomes[is_new], decisions[is_new])
-        is_looked_at = (dispositions == Disposition.APPLIED) | (dispositions == Disposition.SUPPRESSED)
+        if len(outcomes):
+            is_new = dispositions[source == EventSource.OUTCOME] == _APPLIED
+            self.attribution.apply(work, outcomes[is_new], decisions[is_new])
+        is_looked_at = (dispositions == _APPLIED) | (dispositions == _SUPPRESSED)
         self.deciding.apply(work, rows[is_looked_at], models)
-        self._forget_objectors(work, rows[work.decoded.events.source[rows] == EventSource.PROFILE])
+        profiles = rows[source == EventSource.PROFILE]
+        if len(profiles):
+            self._forget_objectors(work, profiles)
 
     def _forget_objectors(self, work: WorkingSet, profiles: Int64s) -> None:
         """Drop the open decisions, inputs included, of customers whose profile objects to profiling."""

@@ -90,7 +90,7 @@ class WorkingSet:
     def open(self, customers: Int64s, rows: Rows) -> None:
         """Add decisions whose outcomes count from now on, and keep each customer within the limit."""
         self.book.append(customers, rows)
-        for owner in np.flatnonzero(np.bincount(self.book.owner) > ROWS_MAX).tolist():
+        for owner in self.book.owning_more_than(ROWS_MAX, customers).tolist():
             self._limit(owner)
 
     def _limit(self, owner: int) -> None:

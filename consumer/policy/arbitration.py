@@ -141,11 +141,10 @@ def prioritise(
 
 def _values(table: PriorityTable, fields: Mapping[str, Codes], shape: tuple[int, int]) -> Floats:
     value = np.broadcast_to(table.margin_value[:, None], shape).copy()
-    columns = np.flatnonzero(table.at_risk_share)
-    if not len(columns):
+    at_risk = np.flatnonzero(table.at_risk_share)
+    if not len(at_risk):
         return value
     at_risk_minor = np.nan_to_num(fields[CHURN_FIELD] * np.maximum(fields[LIFETIME_VALUE_FIELD], 0.0))
-    for column in columns:
-        margin = table.margin_minor[column] + table.at_risk_share[column] * at_risk_minor
-        value[column] = bounded_value(table.scale, margin)
+    margin_minor = table.margin_minor[at_risk, None] + table.at_risk_share[at_risk, None] * at_risk_minor
+    value[at_risk] = bounded_value(table.scale, margin_minor)
     return value
