@@ -22,6 +22,9 @@ from offline.segmentation.segmented import MethodSegments, Segmentation
 
 INK: Final = "#374151"
 SOFT: Final = "#9ca3af"
+COLOURS: Final = (*PALETTE, "#332288", "#882255", "#44aa99", "#999933")
+"""The palette of the reports and four of Paul Tol's: as many segments as a scan usually goes to, and two more."""
+
 LEAVES: Final = 30
 """Ends of the dendrogram that are drawn; below them it is black."""
 
@@ -44,7 +47,7 @@ PANELS: Final[tuple[tuple[str, str, Measure], ...]] = (
 
 def segment_colour(segment: int) -> str:
     """Return the colour of a segment, the same in every figure."""
-    return PALETTE[segment % len(PALETTE)]
+    return COLOURS[segment % len(COLOURS)]
 
 
 def draw_scan(figure: Figure, done: Segmentation) -> None:
@@ -86,23 +89,22 @@ def draw_silhouettes(figure: Figure, found: MethodSegments, done: Segmentation) 
     for segment in range(found.partition.k):
         values = np.sort(found.silhouettes[own == segment])
         end = start + len(values)
-        axes.fill_betweenx(np.arange(start, end), 0, values, color=segment_colour(segment), linewidth=0)
-        if len(values):
-            mean = float(values.mean())
-            axes.annotate(
-                f"segment {segment}: {int(found.partition.sizes[segment]):,} customers, mean {mean:.2f}",
-                (1.01, (start + end) / 2),
-                xycoords=("axes fraction", "data"),
-                va="center",
-                fontsize=8.5,
-                color=INK,
-                annotation_clip=False,
-            )
+        mean_text = f"mean {values.mean():.2f}" if len(values) else "none in the sample"
+        axes.fill_betweenx(
+            np.arange(start, end),
+            0,
+            values,
+            color=segment_colour(segment),
+            linewidth=0,
+            label=f"segment {segment}: {int(found.partition.sizes[segment]):,} customers, {mean_text}",
+        )
         start = end + gap
     mean = float(found.silhouettes.mean())
     axes.axvline(mean, color=INK, linestyle="--", linewidth=1, label=f"mean of all: {mean:.3f}")
     axes.set_yticks([])
-    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.14))
+    # From top to bottom as the bands stand; beside the axes, since bands of few customers lie close together.
+    handles, texts = axes.get_legend_handles_labels()
+    axes.legend(handles[::-1], texts[::-1], loc="upper left", bbox_to_anchor=(1.01, 1.0))
     title = f"Silhouettes of {METHOD_NAMES[found.method]}"
     labelled(
         axes, title, x="silhouette (1: clearly in its own segment, below 0: nearer to another)", y="customers"

@@ -19,6 +19,7 @@ from offline.segmentation.plan import METHOD_NAMES, WHOLE_ROWS_MAX, Method, Scal
 from offline.segmentation.profiles import Profiles
 from offline.segmentation.report_figures import Picture
 from offline.segmentation.segments_file import silhouette_by_segment
+from offline.segmentation.ward import LINKAGE_ROWS_MAX
 
 SCALE_WORDS = {
     Scale.STANDARD: "each feature in standard deviations from its mean",
@@ -235,7 +236,8 @@ def _methods(section: Section, analysis: Analysis, pictures: Mapping[str, Pictur
             columns=["linkage", "sizes", "silhouette", "cophenetic correlation", "ARI with k-means"],
             caption=f"Ways to merge in a hierarchy, at {done.choice.k} segments",
             formats={"silhouette": ".4f", "cophenetic correlation": ".4f", "ARI with k-means": ".4f"},
-            note="Cophenetic correlation: how far the heights of the tree keep the distances between customers.",
+            note=f"Of {min(len(done.scaled), LINKAGE_ROWS_MAX):,} customers. Cophenetic correlation: how far the heights "
+            "of the tree keep the distances between customers.",
         )
 
 

@@ -26,6 +26,9 @@ DRAWN_ROWS_MAX: Final = 4_000
 
 DISTRIBUTIONS_MAX: Final = 12
 FAMILY_COLUMNS_MAX: Final = 8
+STEEP_FROM: Final = 6
+"""With more columns their names would run into one another at a gentle slope."""
+
 Z_LIMIT: Final = 2.5
 """Standard deviations at which the colours end; the numbers in the cells go on."""
 
@@ -93,7 +96,7 @@ def draw_profile_map(figure: Figure, analysis: Analysis) -> None:
         z,
         rows=[f"{one.segment}: {shortened(one.name, 34)}" for one in analysis.named],
         columns=[shortened(name, 20) for name in analysis.features],
-        texts=[[f"{value:+.2f}" for value in row] for row in z],
+        texts=[[f"{round(value, 2) + 0.0:+.2f}" for value in row] for row in z],
         look={"cmap": DIVERGING, "vmin": -Z_LIMIT, "vmax": Z_LIMIT},
     )
     figure.colorbar(axes.images[0], ax=axes, label="standard deviations", shrink=0.8)
@@ -181,8 +184,8 @@ def _draw_family(axes: Axes, family: Family) -> None:
         axes,
         z[:, shown],
         rows=[f"{segment} ({int(size):,})" for segment, size in enumerate(family.partition.sizes)],
-        columns=[shortened(family.columns[place], 18) for place in shown],
-        texts=[[f"{value:+.1f}" for value in row] for row in z[:, shown]],
+        columns=[shortened(family.columns[place], 20) for place in shown],
+        texts=[[f"{round(value, 1) + 0.0:+.1f}" for value in row] for row in z[:, shown]],
         look={"cmap": DIVERGING, "vmin": -Z_LIMIT, "vmax": Z_LIMIT},
     )
     labelled(axes, f"{family.name.capitalize()} (means in sd)", y="segment (customers)")
@@ -218,8 +221,9 @@ def _draw_grid(
     image = axes.imshow(values, aspect="auto", **look)
     axes.grid(visible=False)
     is_wordy = max(map(len, columns)) > 4
+    steep = 60 if len(columns) > STEEP_FROM else 35
     axes.set_xticks(
-        range(len(columns)), columns, rotation=35 if is_wordy else 0, ha="right" if is_wordy else "center"
+        range(len(columns)), columns, rotation=steep if is_wordy else 0, ha="right" if is_wordy else "center"
     )
     axes.set_yticks(range(len(rows)), rows)
     small = len(columns) > 8
