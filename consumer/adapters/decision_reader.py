@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from consumer.adapters.memory_log import MemoryLog
-from consumer.vocabulary.errors import Defect
+from consumer.vocabulary.errors import Defect, Retryable
 from consumer.vocabulary.past import PastDecision, PastOffer, PublishedDecisions
 
 NO_SEGMENT: Final = -1
@@ -96,7 +96,14 @@ class MemoryDecisionLog:
         self._log = log
 
     def read(self, partitions: frozenset[int], stream_time_ms: int) -> PublishedDecisions:
-        """Return all visible decisions on these partitions."""
+        """Return all visible decisions on these partitions.
+
+        Raises
+        ------
+        Retryable : an open transaction hides what lies behind it
+        """
+        if self._log.has_open("decisions"):
+            raise Retryable("an open transaction has written decisions")
         values = [record.value for record in self._log.records("decisions")]
         lows = [self._log.bounds(("decisions", number)).low for number in range(self._log.n_partitions)]
         return PublishedDecisions(decisions_of(partitions, values), is_complete=not any(lows))

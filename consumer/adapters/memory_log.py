@@ -115,6 +115,10 @@ class MemoryLog:
         """Return the records of a topic that readers of committed records see, partition by partition."""
         return [entry.record for entry in self._visible(role, partition) if entry.record is not None]
 
+    def has_open(self, role: str) -> bool:
+        """Return whether a transaction that has written to a topic may still be committed or aborted."""
+        return any(written == role for open_ in self._open for written, _ in open_.first_offsets)
+
     def outputs(self, role: str, partition: int | None = None) -> list[OutputRecord]:
         """Return the same records as they were published, with their headers."""
         return [

@@ -9,8 +9,9 @@ import pytest
 
 from consumer.adapters.decision_reader import MemoryDecisionLog, past_decision
 from consumer.adapters.kafka_decisions import KafkaDecisionLog
+from consumer.adapters.memory_log import MemoryLog
 from consumer.ports import DecisionLog
-from consumer.vocabulary.errors import Defect
+from consumer.vocabulary.errors import Defect, Retryable
 from consumer.vocabulary.log import OutputRecord
 from consumer.vocabulary.time import DAY_MS
 from tests.contract.worlds import N_PARTITIONS, KafkaWorld, MemoryWorld, Process, World, until
@@ -114,3 +115,17 @@ def test_a_decision_without_an_offer_that_went_out_has_none(result: str) -> None
 def test_what_is_no_decision_of_ours_stops_the_recovery(value: bytes) -> None:
     with pytest.raises(Defect):
         past_decision(value)
+
+
+def test_decisions_behind_an_open_transaction_are_waited_for() -> None:
+    """Readers of committed records do not see them yet, although their offsets are committed."""
+    log = MemoryLog(1)
+    open_one = log.begin("zombie", log.init_transactions("zombie"))
+    log.publish(decision(b"c-1", 0, 1), open_one)
+    committed = log.begin("owner", log.init_transactions("owner"))
+    log.publish(decision(b"c-1", 0, 2), committed)
+    log.commit(committed)
+    with pytest.raises(Retryable, match="open transaction"):
+        MemoryDecisionLog(log).read(frozenset({0}), 0)
+    log.abort(open_one)
+    assert [d.offset for d in MemoryDecisionLog(log).read(frozenset({0}), 0).decisions] == [2]

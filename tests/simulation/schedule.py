@@ -4,6 +4,7 @@ Between effects the adversary may
 
     kill        the process is gone, its transaction stays open, the group notices some time later
     expel       the group gives the process up, and it does not know (a zombie): others go on, then it does
+    oversleep   the same, and the store has lost writes before the others go on
     pause       the others go on for a while
     retry       the call fails, or it succeeds and its answer is lost
     join        another scorer joins
@@ -50,7 +51,7 @@ NESTED_STEPS_MAX = 6
 TAIL = 16
 """Records kept back until the faults are over: what every owner meets then."""
 REBUILD_STEPS = 12
-HARMS = ("kill", "kill", "expel", "expel", "pause", "time out", "roll back", "lose", "join")
+HARMS = ("kill", "kill", "expel", "expel", "oversleep", "pause", "time out", "roll back", "lose", "join")
 BETWEEN_SYSTEMS = ("before write", "after write", "after produced", "after offsets_sent")
 """Where store and broker know different things; harm is more likely there."""
 BETWEEN_SYSTEMS_FACTOR = 4
@@ -273,6 +274,10 @@ class Schedule:
         match harm:
             case "expel":
                 self.world.group.leave(process.source.member)
+                self._others_go_on()
+            case "oversleep":
+                self.world.group.leave(process.source.member)
+                self._roll_back() if self.rng.random() < 0.5 else self._lose()
                 self._others_go_on()
             case "pause":
                 self._others_go_on()

@@ -18,7 +18,7 @@ from tests.simulation.world import ALL_OUTPUTS, World
 IS_SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
 SCHEDULES = 10_000 if IS_SOAK else 300
 A_TEST = SCHEDULES // 10
-HARMS = {"kill", "expel", "pause", "retry", "join", "time out", "roll back", "lose"}
+HARMS = {"kill", "expel", "oversleep", "pause", "retry", "join", "time out", "roll back", "lose"}
 
 
 @pytest.mark.slow
