@@ -72,11 +72,10 @@ def rows_from(values: Sequence[bytes], is_first: Bools, into: Rows) -> None:
     whole = _with_zeros(values, n_fixed + n_inputs * _INPUT_BYTES)
     _write_fixed(np.ascontiguousarray(whole[:, :n_fixed]).view(_fixed_dtype())[:, 0], is_first, into)
     planes = whole[:, n_fixed:].reshape(len(values), _INPUT_BYTES, n_inputs)
-    told = planes[:, 0].astype("<u4")
-    for place in range(1, _INPUT_BYTES):
-        if planes[:, place].any():
-            told |= planes[:, place].astype("<u4") << (8 * place)
-    into["inputs_milli"] = _running_sums(_unzigzag(told), is_first)
+    told = np.empty((len(values), n_inputs, _INPUT_BYTES), np.uint8)
+    for place in range(_INPUT_BYTES):
+        told[:, :, place] = planes[:, place]
+    into["inputs_milli"] = _running_sums(_unzigzag(told.view("<u4")[:, :, 0]), is_first)
 
 
 def _fixed(rows: Rows, is_first: Bools) -> Rows:
@@ -119,11 +118,14 @@ def _differences(numbers: NDArray[Any], is_first: Bools) -> NDArray[Any]:
 
 
 def _running_sums(differences: NDArray[Any], is_first: Bools) -> NDArray[Any]:
-    """Return what `_differences` was made from."""
-    total = np.cumsum(differences, axis=0, dtype=differences.dtype)
+    """Return what `_differences` was made from; most customers have one row, and nothing to add."""
+    total = differences.copy()
     starts = np.flatnonzero(is_first)
-    before = (total - differences)[starts]
-    return np.asarray(total - before[np.cumsum(is_first) - 1])
+    turn = np.arange(len(total)) - starts[np.cumsum(is_first) - 1]
+    for number in range(1, int(turn.max(initial=0)) + 1):
+        rows = np.flatnonzero(turn == number)
+        total[rows] += total[rows - 1]
+    return total
 
 
 def _zigzag(numbers: NDArray[Any]) -> NDArray[Any]:
@@ -153,7 +155,7 @@ def _without_zeros(matrix: Bytes) -> list[bytes]:
     whole = np.concatenate([maps, bits, matrix], axis=1)
     kept = np.concatenate([np.ones(maps.shape, dtype=bool), is_used, is_kept], axis=1)
     joined = whole[kept].tobytes()
-    ends = np.cumsum(kept.sum(axis=1)).tolist()
+    ends = np.cumsum(maps.shape[1] + _ones(maps) + _ones(bits)).tolist()
     return [joined[start:end] for start, end in pairwise([0, *ends])]
 
 
@@ -166,16 +168,21 @@ def _with_zeros(values: Sequence[bytes], width: int) -> Bytes:
         raise Defect("A stored open decision is cut short.")
     maps = np.frombuffer(b"".join([value[:n_map] for value in values]), np.uint8).reshape(-1, n_map)
     is_used = np.unpackbits(maps, axis=1, count=n_bits, bitorder="little").view(np.bool_)
-    ends = (n_map + is_used.sum(axis=1)).tolist()
+    ends = (n_map + _ones(maps)).tolist()
     told = b"".join([value[n_map:end] for value, end in zip(values, ends, strict=True)])
     bits = np.zeros(is_used.shape, np.uint8)
-    if len(told) == is_used.sum():
+    if len(told) == np.count_nonzero(is_used):
         bits[is_used] = np.frombuffer(told, np.uint8)
     is_kept = np.unpackbits(bits, axis=1, count=width, bitorder="little").view(np.bool_)
-    if not np.array_equal(lengths, np.add(ends, is_kept.sum(axis=1))):
+    if not np.array_equal(lengths, ends + _ones(bits)):
         raise Defect("A stored open decision does not match its own bitmap.")
     matrix = np.zeros(is_kept.shape, np.uint8)
     matrix[is_kept] = np.frombuffer(
         b"".join([v[end:] for v, end in zip(values, ends, strict=True)]), np.uint8
     )
     return matrix
+
+
+def _ones(bits: Bytes) -> Int64s:
+    """Return how many bits are set in each row."""
+    return np.asarray(np.bitwise_count(bits).sum(axis=1, dtype=np.int64))
