@@ -64,6 +64,7 @@ class Sizes:
     rebuild: Load
     examples: int
     banks: Sequence[Size]
+    together: Load
 
 
 FULL = Sizes(
@@ -76,6 +77,7 @@ FULL = Sizes(
     rebuild=Load(50_000, 400_000),
     examples=60_000,
     banks=(Size(10_000, 300_000), Size(100_000, 300_000), Size(1_000_000, 300_000)),
+    together=Load(50_000, 300_000),
 )
 QUICK = Sizes(
     load=Load(20_000, 200_000),
@@ -87,6 +89,7 @@ QUICK = Sizes(
     rebuild=Load(10_000, 150_000),
     examples=20_000,
     banks=(Size(10_000, 100_000), Size(100_000, 100_000)),
+    together=Load(10_000, 100_000),
 )
 
 
@@ -257,7 +260,9 @@ class Bench:
         self.attempt("bank of the busiest", self._busiest)
 
     def _footprint(self, size: Size) -> Footprint:
-        return measure_footprint(self.services, size, policy=self.policy, products=self.products)
+        path = self.services.folder / "banks.yaml"
+        write_policy(path, [INTEREST], young_share=YOUNG_SHARE, has_budgets=False)
+        return measure_footprint(self.services, size, policy=path, products=self.products)
 
     def _busiest(self) -> None:
         found = self._footprint(replace(self.sizes.banks[0], life=BUSIEST))
@@ -282,14 +287,14 @@ class Bench:
         self.found.details["memory"] = (
             f"growth of Redis' used_memory over the number of customers, everything included, after a year of "
             f"{size.life.events_per_day * 7:.0f} events a week and {size.life.offers_per_day * size.life.days:.0f} "
-            f"offers of each and then {size.cost_events:,} events over all of them in turn, so that a batch meets as many customers in "
-            f"every bank: {costs} an event; `upswell features --sizes` says what each part costs; the outbox, whatever the "
+            f"offers of each and then {size.cost_events:,} events over all of them in turn in one partition, so that a batch meets as many "
+            f"customers in every bank: {costs} an event; `upswell features --sizes` says what each part costs; the outbox, whatever the "
             f"number of customers, takes {max(f.outbox_bytes for f in footprints) / 2**20:.1f} MiB more"
         )
 
     def scaling(self) -> None:
         """One, two and three scorers in one group."""
-        log = write_log(self.services, "together", self.sizes.load, products=self.products)
+        log = write_log(self.services, "together", self.sizes.together, products=self.products)
         found: list[Together] = []
         for n_scorers in SCORERS:
             self.say(f"{n_scorers} together …")

@@ -26,7 +26,9 @@ EVERY_EVENT: Final[Sequence[Trigger]] = (
 )
 
 
-def with_triggers(text: str, triggers: Sequence[Trigger], *, young_share: float | None = None) -> str:
+def with_triggers(
+    text: str, triggers: Sequence[Trigger], *, young_share: float | None = None, has_budgets: bool = True
+) -> str:
     r"""Return a policy file's text with these triggers only, and no gap between decisions.
 
     Parameters
@@ -34,6 +36,7 @@ def with_triggers(text: str, triggers: Sequence[Trigger], *, young_share: float 
     text : of a policy file
     triggers : what opens a decision
     young_share : of the draw that an offer without evidence gets; sets how many decisions make an offer
+    has_budgets : an offer's budget a day stays; without, banks of any size make as many offers an event
 
     Examples
     --------
@@ -49,13 +52,18 @@ def with_triggers(text: str, triggers: Sequence[Trigger], *, young_share: float 
         offer["context_weights"] = {name: weight for name, weight in weights.items() if name in names}
         if "triggers" in offer:
             offer["triggers"] = [name for name in offer["triggers"] if name in names] or list(names)
+        if not has_budgets:
+            offer.pop("budget_per_day", None)
     if young_share is not None:
         policy["exploration"]["young_share"] = young_share
     return str(yaml.safe_dump(policy))
 
 
-def write_policy(path: Path, triggers: Sequence[Trigger], *, young_share: float | None = None) -> Path:
+def write_policy(
+    path: Path, triggers: Sequence[Trigger], *, young_share: float | None = None, has_budgets: bool = True
+) -> Path:
     """Write the retail bank's policy with these triggers to `path`, and return it."""
     text = DEFAULT_POLICY.read_text(encoding="utf-8")
-    path.write_text(with_triggers(text, triggers, young_share=young_share), encoding="utf-8")
+    changed = with_triggers(text, triggers, young_share=young_share, has_budgets=has_budgets)
+    path.write_text(changed, encoding="utf-8")
     return path
