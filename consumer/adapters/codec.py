@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from operator import attrgetter
 from typing import Any, Final
 
@@ -298,17 +299,21 @@ def _erasures(batches: Sequence[_RoleBatch]) -> Iterator[int]:
 
 def _customers(names: Any, partitions: Int64s) -> tuple[tuple[str, ...], Int64s, Int64s]:
     """Return the distinct customers partition by partition, each one's partition, and each name's row."""
+    order = np.argsort(partitions, kind="stable")
+    ordered = names[order].tolist()
+    numbers, starts = np.unique(partitions[order], return_index=True)
     distinct: list[str] = []
-    owners: list[Int64s] = []
-    rows = np.empty(len(names), np.int64)
-    for partition in np.unique(partitions):
-        where = np.flatnonzero(partitions == partition)
-        own = names[where].tolist()
+    places: list[int] = []
+    n_distinct: list[int] = []
+    for start, end in pairwise([*starts.tolist(), len(ordered)]):
+        own = ordered[start:end]
         row_of = {name: row for row, name in enumerate(dict.fromkeys(own), start=len(distinct))}
-        rows[where] = np.fromiter(map(row_of.__getitem__, own), np.int64, len(own))
+        places += map(row_of.__getitem__, own)
         distinct += row_of
-        owners.append(np.full(len(row_of), partition, np.int64))
-    return tuple(distinct), np.concatenate([np.zeros(0, np.int64), *owners]), rows
+        n_distinct.append(len(row_of))
+    rows = np.empty(len(names), np.int64)
+    rows[order] = places
+    return tuple(distinct), np.repeat(numbers, n_distinct), rows
 
 
 def _dead_letters(batches: Sequence[_RoleBatch]) -> tuple[DeadLetter, ...]:

@@ -120,10 +120,13 @@ def is_salary(events: EventColumns, rows: Int64s) -> Bools:
 
 
 def _of_balances(events: EventColumns, rows: Int64s, columns: DecayedColumns) -> Iterator[Contribution]:
-    balance = events.balance_minor[rows].astype(np.float64)
-    for family in ("balance_fast", "balance_slow"):
-        yield _at(rows, columns.start[family], balance)
-        yield _at(rows, columns.start[family] + 1)
+    sums_and_weights = np.concatenate([events.balance_minor[rows], np.ones(len(rows))])
+    fast, slow = columns.start["balance_fast"], columns.start["balance_slow"]
+    yield Contribution(
+        rows=np.concatenate([rows] * 4),
+        column=np.repeat([fast, fast + 1, slow, slow + 1], len(rows)),
+        amount=np.concatenate([sums_and_weights] * 2),
+    )
 
 
 def _of_salaries(events: EventColumns, rows: Int64s, columns: DecayedColumns) -> Iterator[Contribution]:

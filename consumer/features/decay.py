@@ -80,14 +80,16 @@ def move_landmarks(
     group : shape (K,), half-life of each sum as a place in `HALF_LIFE_DAYS`
     """
     halvings = landmarks(after_ms) - landmarks(before_ms)
-    for half_life in range(len(HALF_LIFE_DAYS)):
-        moved = np.flatnonzero(halvings[:, half_life])
-        if len(moved):
-            factor = np.exp2(-np.minimum(halvings[moved, half_life], _MAX_HALVINGS).astype(np.float64))
-            place = np.ix_(customers[moved], np.flatnonzero(group == half_life))
-            sums = records["decayed"][place] * factor[:, None]
-            sums[np.abs(sums) < FORGOTTEN] = 0.0
-            records["decayed"][place] = sums
+    moved = np.flatnonzero(halvings.any(axis=1))
+    if not len(moved):
+        return
+    owner = customers[moved]
+    factor = np.exp2(-np.minimum(halvings[moved], _MAX_HALVINGS).astype(np.float64)).astype(np.float32)
+    sums = records["decayed"][owner]
+    # Halving is exact in 32 bits too, down to far below what is forgotten.
+    aged = sums * np.take(factor, group, axis=1)
+    aged[(np.abs(aged) < FORGOTTEN) & (aged != sums)] = 0.0
+    records["decayed"][owner] = aged
 
 
 def values_of(records: Records, group: NDArray[np.intp]) -> Floats:

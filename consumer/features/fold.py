@@ -9,6 +9,7 @@ Rules of this file: the order of steps and the verdict on each event; what the s
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import IntEnum
 
 import numpy as np
@@ -22,7 +23,7 @@ from consumer.features.last_values import update_last_values
 from consumer.features.layout import Records
 from consumer.features.profile import objects_to_profiling, update_profiles
 from consumer.features.recent_events import is_duplicate, remember
-from consumer.features.tiles import Pieces, is_too_old, joined, level_starts, place, take_expired
+from consumer.features.tiles import Pieces, has_hopped, is_too_old, joined, level_starts, place, take_expired
 from consumer.features.traits import update_traits
 
 
@@ -79,11 +80,12 @@ def fold_wave(catalogue: FeatureCatalogue, records: Records, events: EventColumn
     shape (len(rows),), `Disposition` values
     """
     dispositions = _judge(records, events, rows)
-    too_old = events.customer[rows[dispositions == _TOO_OLD]]
-    records["too_old_count"][too_old] += 1
-    seen = rows[(dispositions == _APPLIED) | (dispositions == _TOO_OLD)]
-    remember(records, events.customer[seen], events.event_key[seen])
-    _apply(records, events, rows[dispositions == _APPLIED], catalogue.columns)
+    applied, too_old = rows[dispositions == _APPLIED], rows[dispositions == _TOO_OLD]
+    for seen in (applied, too_old):
+        if len(seen):
+            remember(records, events.customer[seen], events.event_key[seen])
+    records["too_old_count"][events.customer[too_old]] += 1
+    _apply(records, events, applied, catalogue.columns)
     return dispositions
 
 
@@ -95,9 +97,11 @@ def _judge(records: Records, events: EventColumns, rows: Int64s) -> UInt8s:
     too_old = is_activity & is_too_old(time_ms, as_of_ms)
     duplicate = is_duplicate(records, customer, events.event_key[rows])
     suppressed = objects_to_profiling(records, customer) & (source != PROFILE)
-    verdict = np.where(too_old, _TOO_OLD, _APPLIED)
-    verdict = np.where(duplicate, _DUPLICATE, verdict)
-    return np.where(suppressed, _SUPPRESSED, verdict).astype(np.uint8)
+    verdict = np.full(len(rows), _APPLIED, dtype=np.uint8)
+    verdict[too_old] = _TOO_OLD
+    verdict[duplicate] = _DUPLICATE
+    verdict[suppressed] = _SUPPRESSED
+    return verdict
 
 
 def _apply(records: Records, events: EventColumns, rows: Int64s, columns: DecayedColumns) -> None:
@@ -109,9 +113,14 @@ def _apply(records: Records, events: EventColumns, rows: Int64s, columns: Decaye
     after_ms = np.maximum(before_ms, time_ms)
     records["as_of_ms"][customer] = after_ms
     starts_ms = level_starts(after_ms)
-    pieces = joined(take_expired(records, customer, before_ms, starts_ms), _arriving(events, rows))
+    pieces = _arriving(events, rows)
+    moved = np.flatnonzero(has_hopped(before_ms, after_ms))
+    if len(moved):
+        owner, before = customer[moved], before_ms[moved]
+        expired = take_expired(records, owner, before, starts_ms[moved])
+        pieces = joined(replace(expired, row=moved[expired.row]), pieces)
+        move_landmarks(records, owner, before, after_ms[moved], group=columns.group)
     place(records, customer, starts_ms, pieces)
-    move_landmarks(records, customer, before_ms, after_ms, group=columns.group)
     add_contributions(records, events, rows, as_of_ms=after_ms, columns=columns)
     update_last_values(records, events, rows)
     update_traits(records, events, rows[source == TRAITS])

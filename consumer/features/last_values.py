@@ -42,6 +42,8 @@ def _of_transactions(records: Records, events: EventColumns, rows: Int64s) -> No
 
 def _keep_latest(records: Records, name: str, events: EventColumns, rows: Int64s, *, to: Int64s) -> None:
     """Keep `<name>_minor` and `<name>_ms` of the largest event time."""
+    if not len(rows):
+        return
     customer, time_ms, value = events.customer[rows], events.event_time_ms[rows], to[rows]
     held_ms, held = records[f"{name}_ms"], records[f"{name}_minor"]
     wins = (time_ms > held_ms[customer]) | ((time_ms == held_ms[customer]) & (value > held[customer]))
@@ -50,12 +52,16 @@ def _keep_latest(records: Records, name: str, events: EventColumns, rows: Int64s
 
 
 def _raise_to_second(records: Records, name: str, events: EventColumns, rows: Int64s) -> None:
+    if not len(rows):
+        return
     customer = events.customer[rows]
     time_s = events.event_time_ms[rows] // SECOND_MS
     records[name][customer] = np.maximum(records[name][customer], time_s)
 
 
 def _lower_first_event(records: Records, events: EventColumns, rows: Int64s) -> None:
+    if not len(rows):
+        return
     customer, time_s = events.customer[rows], events.event_time_ms[rows] // SECOND_MS
     held = records["first_event_s"][customer]
     records["first_event_s"][customer] = np.where(held == 0, time_s, np.minimum(held, time_s))

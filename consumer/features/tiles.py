@@ -136,6 +136,15 @@ def is_too_old(time_ms: Int64s, as_of_ms: Int64s) -> Bools:
     return np.asarray(time_ms // longest.hop_ms < (as_of_ms - longest.window_ms) // longest.hop_ms)
 
 
+def has_hopped(before_ms: Int64s, after_ms: Int64s) -> Bools:
+    """Return where a tile may fall out of its ring, or a half-life end, between two times of a record.
+
+    Every window, every hop and every half-life is a whole number of the shortest hop, so nothing ends within one.
+    A customer with many events at once spares all the ageing.
+    """
+    return np.asarray(before_ms // RINGS[0].hop_ms != after_ms // RINGS[0].hop_ms)
+
+
 def take_expired(records: Records, customers: Int64s, before_ms: Int64s, starts_ms: Int64s) -> Pieces:
     """Clear the tiles that fall out of their ring and return their content.
 

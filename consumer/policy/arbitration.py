@@ -144,7 +144,8 @@ def _values(table: PriorityTable, fields: Mapping[str, Codes], shape: tuple[int,
     at_risk = np.flatnonzero(table.at_risk_share)
     if not len(at_risk):
         return value
-    at_risk_minor = np.nan_to_num(fields[CHURN_FIELD] * np.maximum(fields[LIFETIME_VALUE_FIELD], 0.0))
+    at_risk_minor = fields[CHURN_FIELD] * np.maximum(fields[LIFETIME_VALUE_FIELD], 0.0)
+    at_risk_minor = np.where(np.isnan(at_risk_minor), 0.0, at_risk_minor)
     margin_minor = table.margin_minor[at_risk, None] + table.at_risk_share[at_risk, None] * at_risk_minor
     value[at_risk] = bounded_value(table.scale, margin_minor)
     return value
