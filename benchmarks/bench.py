@@ -15,7 +15,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -64,6 +64,7 @@ class Sizes:
     rebuild: Load
     examples: int
     banks: Sequence[Size]
+    busiest: Size
     together: Load
 
 
@@ -77,6 +78,7 @@ FULL = Sizes(
     rebuild=Load(50_000, 400_000),
     examples=60_000,
     banks=(Size(10_000, 300_000), Size(100_000, 300_000), Size(1_000_000, 300_000)),
+    busiest=Size(10_000, 100_000, BUSIEST),
     together=Load(50_000, 300_000),
 )
 QUICK = Sizes(
@@ -88,8 +90,9 @@ QUICK = Sizes(
     restart=Load(5_000, 100_000),
     rebuild=Load(10_000, 150_000),
     examples=20_000,
-    banks=(Size(10_000, 100_000), Size(100_000, 100_000)),
-    together=Load(10_000, 100_000),
+    banks=(Size(10_000, 50_000), Size(100_000, 50_000)),
+    busiest=Size(2_000, 20_000, BUSIEST),
+    together=Load(10_000, 60_000),
 )
 
 
@@ -265,7 +268,7 @@ class Bench:
         return measure_footprint(self.services, size, policy=path, products=self.products)
 
     def _busiest(self) -> None:
-        found = self._footprint(replace(self.sizes.banks[0], life=BUSIEST))
+        found = self._footprint(self.sizes.busiest)
         self.found.details["the busiest customers"] = (
             f"{BUSIEST.events_per_day * 7:.0f} events a week for a year on four channels, "
             f"{BUSIEST.offers_per_day * BUSIEST.days:.0f} offers: {found.bytes_per_customer:,.0f} bytes of Redis a "
