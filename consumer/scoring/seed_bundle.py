@@ -41,11 +41,11 @@ class SeedScaler(BundlePart):
 
 
 class SeedCalibration(BundlePart):
-    """The map `slope * log_odds + offset` that made held-out answers come true; the default changes nothing."""
+    """The map `slope * log_odds + offset` that made unseen answers come true; the default changes nothing."""
 
     slope: Annotated[Number, Field(ge=SLOPE_MIN, le=SLOPE_MAX)] = 1.0
     offset: Annotated[Number, Field(ge=-OFFSET_MAX, le=OFFSET_MAX)] = 0.0
-    count: Annotated[Number, Field(ge=0.0, description="held-out answers that it counts for, bounded")] = 0.0
+    count: Annotated[Number, Field(ge=0.0, description="answers that it counts for, bounded")] = 0.0
 
 
 class SeedModel(BundlePart):

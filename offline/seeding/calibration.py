@@ -1,4 +1,4 @@
-"""Calibration of the seed: held-out answers say how far a model's log-odds can be believed.
+"""Calibration of the seed: answers say how far the log-odds of a model that has not seen them can be believed.
 
 One map `slope * log_odds + offset` a product: the slope is the same for all (too few answers a product to know
 two numbers each), the offset deviates from the common one as far as the product's own answers insist.
@@ -23,12 +23,13 @@ from consumer.scoring.calibration import OFFSET_MAX, SLOPE_MAX, SLOPE_MIN
 Floats = NDArray[np.float64]
 Int64s = NDArray[np.int64]
 
-SLOPE_RIDGE: Final = 10.0
-"""The slope is believed to be 1 give or take 0.3, before any answer."""
+SLOPE_RIDGE: Final = 25.0
+"""The slope is believed to be 1 give or take 0.2, before any answer: a ridge regression is nearly calibrated, and
+with a few dozen acceptances a freer map learns their luck."""
 
-OFFSET_RIDGE: Final = 1.0
-PRODUCT_RIDGE: Final = 10.0
-"""A product's offset is believed to be the common one give or take 0.3."""
+OFFSET_RIDGE: Final = 20.0
+PRODUCT_RIDGE: Final = 60.0
+"""The common offset is believed to be 0 give or take 0.22, a product's the common one give or take 0.13."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,11 @@ class Calibrations:
 def fitted_calibrations(
     log_odds: Floats, accepted: Int64s, product: Int64s, *, n_products: int
 ) -> Calibrations:
-    """Return the maps under which held-out answers are most likely.
+    """Return the maps under which answers are most likely, and the maps not far from the identity.
 
     Parameters
     ----------
-    log_odds, accepted, product : shape (m,), of held-out offers; without any the maps change nothing
+    log_odds, accepted, product : shape (m,); without any offers the maps change nothing
     """
 
     def loss(numbers: Floats) -> tuple[float, Floats]:

@@ -28,11 +28,13 @@ OFFERS_MIN: Final = 200
 """With fewer past offers, or fewer than 20 acceptances, weights would be noise."""
 
 ACCEPTED_MIN: Final = 20
+EARLY_MIN: Final = 5
+"""Acceptances, and refusals, among the first offers: one for each fold of the calibration."""
 
 PENALTY_SHARE: Final = 0.5625
 HELD_OUT_SHARE: Final = 0.75
 """In order of time: penalties are fitted up to the first mark and compared up to the second; what comes after
-the second is held out: it measures and calibrates."""
+the second is held out and measures."""
 
 
 def check_offers(history_dir: Path, offers: Sequence[PastOffer]) -> None:
@@ -55,10 +57,10 @@ def check_offers(history_dir: Path, offers: Sequence[PastOffer]) -> None:
             f"first weights need at least {OFFERS_MIN} and {ACCEPTED_MIN}."
         )
     early = [offer.accepted for offer in offers[: int(len(offers) * PENALTY_SHARE)]]
-    if not 0 < sum(early) < len(early):
+    if not EARLY_MIN <= sum(early) <= len(early) - EARLY_MIN:
         raise ConfigurationError(
             f"The past campaign in {history_dir}: of its first {len(early)} offers {sum(early)} were accepted; "
-            "first weights need some accepted and some not."
+            f"first weights need at least {EARLY_MIN} that were, and {EARLY_MIN} that were not."
         )
 
 

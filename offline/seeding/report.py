@@ -85,7 +85,7 @@ def _quality(section: Section, seeding: Seeding, features: FeatureCatalogue) -> 
         columns=["what says P(accept)", "log loss", "AUC", "ECE"],
         formats={"log loss": ".4f", "AUC": ".3f", "ECE": ".2%"},
         note="Lower log loss and ECE (mean distance of said and seen, over bins) are better, higher AUC too. "
-        "Calibration is measured by halves: each half is mapped by what the other half taught.",
+        "The map was learned on earlier offers, each asked of a model that had not seen it.",
     )
     section.figure(
         reliability_figure(found, features.product_ids, None),

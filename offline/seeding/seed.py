@@ -2,7 +2,7 @@
 
     history → features at each past offer (offline/backfill.py)
             → segments of all customers           segments.py
-            → held-out offers: penalty, measures, calibration    evaluation.py
+            → penalty, measures, calibration      evaluation.py
             → one regression over all offers      regression.py
             → priors by product and segment       priors.py
             → seed bundle, and findings for the report
@@ -53,7 +53,7 @@ SHARED_EVIDENCE: Final = 0.1
 """What another product's example tells about this one."""
 
 CALIBRATION_EVIDENCE_MAX: Final = 200.0
-"""Held-out answers that a seed's calibration counts for at most: at that many its first steps are a third smaller."""
+"""Answers that a seed's calibration counts for at most: at that many its first steps are a third smaller."""
 
 
 GROWTH_TOLD: Final = 1.2
@@ -194,7 +194,7 @@ class _Learned:
 
     def calibration(self, columns: Sequence[int]) -> SeedCalibration:
         """Return the mean map of some products."""
-        maps, answers = self.evaluation.maps, [self.evaluation.counted(column) for column in columns]
+        maps, answers = self.evaluation.maps, [int((self.lessons.product == c).sum()) for c in columns]
         offset = float(maps.offsets[list(columns)].mean())
         count = float(min(CALIBRATION_EVIDENCE_MAX, *answers, math.inf))
         return SeedCalibration(slope=maps.slope, offset=offset, count=count)
