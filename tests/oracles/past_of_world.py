@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
 from consumer.vocabulary.log import RawRecord
 from consumer.vocabulary.topics import INPUT_ROLES
-from offline.backfilling.export import HistoryWriter
+from offline.backfilling.export import HistoryWriter, is_erasure
 from tests.simulation.world import World
 
 
@@ -15,8 +16,11 @@ def write_past(
     world: World, records: Iterable[RawRecord], history_dir: Path, *, decisions: bool = False
 ) -> Path:
     """Write these records, and if asked all decisions of the world, as a history."""
-    with HistoryWriter(history_dir, world.policy.catalogue) as writer:
-        writer.write(list(records))
+    records = list(records)
+    erasures = Counter(record.key or b"" for record in records if is_erasure(record))
+    with HistoryWriter(history_dir, world.policy.catalogue, erasures) as writer:
+        for start in range(0, len(records), 100):
+            writer.write(records[start : start + 100])
         if decisions:
             writer.write_decisions([r.value for r in world.log.records("decisions") if r.value])
     return history_dir

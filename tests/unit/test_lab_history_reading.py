@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -143,3 +144,30 @@ def test_a_decision_line_that_is_none_is_named_with_its_number(tmp_path: Path) -
     write(tmp_path, "decisions", b'{"customer_id": "c-1"}')
     with pytest.raises(ConfigurationError, match=r"decisions\.jsonl\.gz, line 1: "):
         read_past_offers(tmp_path, CATALOGUE)
+
+
+def test_what_a_customer_did_before_being_erased_is_not_exported_nor_what_was_decided_on_it(
+    tmp_path: Path,
+) -> None:
+    def decision(offset: int) -> bytes:
+        trigger = {"topic": "transactions", "partition": 0, "offset": offset, "event_id": "e"}
+        return json.dumps({"trigger": trigger}).encode()
+
+    def record(role: str, offset: int, value: bytes | None) -> RawRecord:
+        return RawRecord(role, 0, offset, b"c-1", value, 2_000_000_000_000)
+
+    records = [
+        record("customers", 0, good("customers", 1, 0)),
+        record("transactions", 0, good("transactions", 2, 1)),
+        record("customers", 1, None),
+        record("transactions", 1, good("transactions", 3, 2)),
+        record("customers", 2, None),
+        record("transactions", 2, good("transactions", 4, 3)),
+    ]
+    with HistoryWriter(tmp_path, CATALOGUE, Counter({b"c-1": 2})) as writer:
+        writer.write(records[:2])
+        writer.write(records[2:])
+        writer.write_decisions([decision(0), decision(2)])
+    assert dict(writer.lines) == {"customers": 2, "transactions": 1, "decisions": 1}
+    assert len(writer.forgotten) == 3
+    assert [role for role, _ in times(tmp_path)] == ["customers", "customers", "transactions"]

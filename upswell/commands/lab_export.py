@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -28,7 +29,7 @@ def export(
     from consumer.adapters.kafka_topics import check_topics
     from consumer.pipeline.checked_policy import checked_policy
     from consumer.vocabulary.topics import INPUT_ROLES, Topics
-    from offline.backfilling.export import HistoryWriter
+    from offline.backfilling.export import HistoryWriter, is_erasure
     from offline.backfilling.positions import Cut, write_cut
     from upswell.topic_export import TopicReader
     from upswell.topic_positions import InputTopics, ends, output_ends
@@ -38,7 +39,10 @@ def export(
     client, topics = told.kafka_client(), Topics(told.topic_prefix)
     inputs = InputTopics(client, topics, check_topics(client, topics))
     until = ends(inputs)
-    with shown_steps() as announce, HistoryWriter(out, catalogue) as writer:
+    erasures: Counter[bytes] = Counter()
+    for records in TopicReader(inputs, until, ("customers",)).read():
+        erasures.update(record.key or b"" for record in records if is_erasure(record))
+    with shown_steps() as announce, HistoryWriter(out, catalogue, erasures) as writer:
         for records in TopicReader(inputs, until).read():
             writer.write(records)
             announce(f"{sum(writer.lines.values()):,} records written")
@@ -57,4 +61,6 @@ def export(
     if writer.left_out:
         listed = ", ".join(f"{code} {count:,}" for code, count in sorted(writer.left_out.items()))
         typer.echo(f"Left out, as no scorer can use them: {listed}.")
+    if writer.forgotten:
+        typer.echo(f"Left out, as their customers were erased later: {len(writer.forgotten):,} records.")
     typer.echo(f"{file}: where the history ends.")
