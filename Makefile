@@ -55,8 +55,8 @@ test-fast: $(STAMP) ## the tests that need no service, in under a minute
 	@$(BIN)/pytest -n 2 --dist loadgroup -m 'not kafka and not redis and not chromium and not slow'
 
 .PHONY: soak
-soak: $(STAMP) ## the laws and simulations with a hundred times the examples
-	@HYPOTHESIS_PROFILE=soak $(BIN)/pytest -n 2 $(wildcard tests/laws tests/simulation)
+soak: $(STAMP) $(JARS) ## laws with a hundred times the examples, 10,000 simulated schedules, 200 runs of the crash matrix
+	@HYPOTHESIS_PROFILE=soak $(BIN)/pytest -n 2 --dist loadgroup tests/laws tests/simulation tests/e2e/test_crash_matrix.py
 
 .PHONY: bench
 bench: $(STAMP) $(JARS) ## every number in one run on a real broker and a real Redis, peers included; QUICK=1: under three minutes

@@ -10,6 +10,7 @@ was opened; nothing is ever committed for the scorers' group.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections import defaultdict
@@ -315,7 +316,14 @@ def _ends(
             if time.monotonic() > deadline:
                 reason = error.args[0].str()
                 raise Retryable(f"Kafka does not tell where its topics end: {reason}") from error
+            _ask_who_leads(admin)
             time.sleep(_POLL_MOST_S)
+
+
+def _ask_who_leads(admin: AdminClient) -> None:
+    """Have the client learn the leaders anew: this question alone never makes it, so it would fail for ever."""
+    with contextlib.suppress(KafkaException):
+        admin.list_topics(timeout=_ANSWER_S)
 
 
 def _open_transactions(admin: AdminClient, places: Sequence[Place]) -> dict[Place, str]:

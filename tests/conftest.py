@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -53,13 +54,33 @@ def pytest_report_header() -> str:
     return f"upswell: seed {_seed()} (UPSWELL_TEST_SEED), hypothesis profile {PROFILE} (HYPOTHESIS_PROFILE)"
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print which seeds ran and what befell them, also of tests that passed, from all workers."""
+    seeds: dict[str, list[int]] = defaultdict(list)
+    happened: dict[str, Counter[str]] = defaultdict(Counter)
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, told in report.user_properties:
+            if isinstance(told, dict) and "happened" in told:
+                seeds[name] += range(told["seed"], told["seed"] + told.get("count", 1))
+                happened[name].update(told["happened"])
+    for name, ran in seeds.items():
+        counts = ", ".join(f"{what} {count}" for what, count in sorted(happened[name].items()))
+        terminalreporter.write_line(
+            f"{name}: {len(ran)} seeds, {min(ran)} to {max(ran)}, all as undisturbed unless named above; {counts}"
+        )
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by the services that they use, and keep all of these in one worker: one broker, one Redis."""
+    """Mark tests by the services that they use, and keep all of these in one worker: one broker, one Redis.
+
+    A file with services of its own names its own group.
+    """
     for item in items:
         for fixture in set(getattr(item, "fixturenames", ())) & SERVICE_FIXTURES.keys():
             item.add_marker(SERVICE_FIXTURES[fixture])
-        if any(item.get_closest_marker(marker) for marker in SERVICE_MARKERS):
+        has_group = item.get_closest_marker("xdist_group") is not None
+        if not has_group and any(item.get_closest_marker(marker) for marker in SERVICE_MARKERS):
             item.add_marker(pytest.mark.xdist_group("services"))
 
 
@@ -75,7 +96,7 @@ def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBrok
     try:
         broker = real_kafka(tmp_path_factory.mktemp("kafka"))
     except ConfigurationError as error:
-        _refuse(error)
+        refuse(error)
     with broker:
         yield broker
 
@@ -86,7 +107,7 @@ def own_kafka_broker(tmp_path: Path) -> Iterator[KafkaBroker]:
     try:
         broker = real_kafka(tmp_path / "kafka")
     except ConfigurationError as error:
-        _refuse(error)
+        refuse(error)
     with broker:
         yield broker
 
@@ -105,7 +126,7 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
     try:
         server = real_redis(tmp_path_factory.mktemp("redis"), unix_socket=True)
     except ConfigurationError as error:
-        _refuse(error)
+        refuse(error)
     with server:
         yield server
 
@@ -124,7 +145,7 @@ def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
     try:
         server = real_redis(tmp_path / "redis", appendonly=True, server_options=("--appendfsync", "always"))
     except ConfigurationError as error:
-        _refuse(error)
+        refuse(error)
     with server:
         yield server
 
@@ -136,7 +157,7 @@ def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clusters
         cluster = clusters.redis_cluster(tmp_path_factory.mktemp("redis-cluster"))
         running = cluster.__enter__()
     except ConfigurationError as error:
-        _refuse(error)
+        refuse(error)
     try:
         yield running
     finally:
@@ -162,7 +183,8 @@ def _seed() -> int:
     return int(os.environ.get("UPSWELL_TEST_SEED", DEFAULT_SEED))
 
 
-def _refuse(error: ConfigurationError) -> NoReturn:
+def refuse(error: ConfigurationError) -> NoReturn:
+    """Fail where every service must be there, else skip with what to install."""
     if IS_CI:
         pytest.fail(f"CI needs every real service: {error}", pytrace=False)
     pytest.skip(str(error))

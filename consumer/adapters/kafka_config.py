@@ -63,6 +63,9 @@ def client_config(
         "socket.connection.setup.timeout.ms": 5_000,
         "socket.keepalive.enable": True,
         "reconnect.backoff.max.ms": 2_000,  # a broker that restarts is found again within seconds
+        # When no broker answers, the client would else forget them all and begin anew, and a transaction that
+        # is sending its offsets then waits for ever, whatever its timeout (confluentinc/librdkafka issue 5511).
+        "metadata.recovery.strategy": "none",
         **_security({name: value for name, value in (security or {}).items() if value}),
     }
 

@@ -26,7 +26,7 @@ from tests.e2e.kafka_reading import read
 from tests.e2e.processes import Deployment, RoleProcess
 from tests.simulation.world import ALL_OUTPUTS
 
-RUN_WITHIN_S: Final = 180.0
+RUN_WITHIN_S: Final = 90.0
 LOOK_EVERY_S: Final = 0.01
 SETTLE_S: Final = 0.1
 SESSION_SECONDS: Final = "2"
@@ -78,6 +78,7 @@ class CrashRun:
     _started: int = 0
     _deadline_s: float = 0.0
     _kill_at_s: float | None = None
+    _unsettled: str = ""
 
     def carry_out(self) -> Counter[str]:
         """Do everything; return which harms came about.
@@ -199,7 +200,8 @@ class CrashRun:
     def _is_settled(self) -> bool:
         try:
             self.bus.settle(SETTLE_S)
-        except Retryable:
+        except Retryable as error:
+            self._unsettled = str(error)
             return False
         return True
 
@@ -208,11 +210,14 @@ class CrashRun:
         return all(self.log.state[number, "positions"] == found for number, found in positions.items())
 
     def _check_time(self) -> None:
-        assert time.monotonic() < self._deadline_s, f"not at the end of the log in {RUN_WITHIN_S:.0f} s"
+        if time.monotonic() > self._deadline_s:
+            self.subject.say_where_it_stands()
+            time.sleep(1.0)
+            raise AssertionError(f"not at the end of the log in {RUN_WITHIN_S:.0f} s: {self._unsettled}")
 
     def _story(self, error: Exception) -> str:
         logs = "\n".join(
-            f"--- {path.name}\n{path.read_text(encoding='utf-8', errors='replace')[-3_000:]}"
+            f"--- {path.name}\n{path.read_text(encoding='utf-8', errors='replace')[-6_000:]}"
             for path in sorted(self.folder.glob("*.log"))
         )
         return (

@@ -31,6 +31,9 @@ STEPS: Final = (
 )
 """Three lives a run. What a takeover passes comes after a death that leaves something to publish."""
 
+SCORER_STEPS: Final = (*dict.fromkeys(step for steps in STEPS for step in steps), "after_read_back")
+"""Every failpoint that a scorer passes; nobody survives to `after_read_back` but where Redis lost writes."""
+
 ONE_PASSING: Final = {"before_republish", "after_republish", "after_read_back", "between_writes"}
 """How often these are passed depends on what the life before left behind, or what a fetch brought; at least once."""
 

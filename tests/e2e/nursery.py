@@ -12,6 +12,7 @@ its log. When standard input ends, all children are killed.
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import gc
 import json
 import os
@@ -161,6 +162,8 @@ def _run(wanted: dict[str, object]) -> int:
     assert isinstance(arguments, list)
     os.environ.clear()
     os.environ.update(environment)
+    # Asked with SIGUSR1 where it stands, a child that hangs says so in its log.
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
     from upswell.cli import run
 
     return run(arguments)

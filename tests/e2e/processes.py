@@ -144,7 +144,8 @@ class RoleProcess:
 
     def kill(self) -> None:
         """SIGKILL, as a crash does."""
-        os.kill(self._pid, signal.SIGKILL)
+        if self.is_running:
+            os.kill(self._pid, signal.SIGKILL)
         self._leash.wait(STOPPED_WITHIN_S)
 
     def pause(self) -> None:
@@ -154,6 +155,11 @@ class RoleProcess:
     def go_on(self) -> None:
         """SIGCONT."""
         os.kill(self._pid, signal.SIGCONT)
+
+    def say_where_it_stands(self) -> None:
+        """Have a process of the nursery write the stacks of its threads into its log."""
+        if self.is_running:
+            os.kill(self._pid, signal.SIGUSR1)
 
     def exit_code(self, within_s: float) -> int:
         """Wait for the end of the process and return its exit code."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
@@ -23,11 +24,13 @@ HARMS = {"kill", "expel", "oversleep", "pause", "retry", "join", "time out", "ro
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, SCHEDULES, A_TEST))
-def test_whatever_befalls_the_scorers_the_readable_output_is_that_of_the_undisturbed_run(first: int) -> None:
+def test_whatever_befalls_the_scorers_the_readable_output_is_that_of_the_undisturbed_run(
+    first: int, record_property: Callable[[str, object], None]
+) -> None:
     happened: Counter[str] = Counter()
     for seed in range(first, first + A_TEST):
         happened += run_schedule(seed)
-    print(f"seeds {first} to {first + A_TEST - 1}: {dict(happened)}")
+    record_property("simulation", {"seed": first, "count": A_TEST, "happened": dict(happened)})
     assert happened.keys() >= HARMS
 
 
