@@ -26,6 +26,7 @@ import msgspec
 from consumer.vocabulary.errors import ConfigurationError
 from consumer.vocabulary.log import RawRecord
 from consumer.vocabulary.time import DAY_MS
+from offline.history.reading import ORDER_FILE
 
 ROLES: Final = ("customers", "traits", "transactions", "interactions", "outcomes")
 """In the order in which records of the same time are folded."""
@@ -41,6 +42,7 @@ class _Head(msgspec.Struct):
 
     customer_id: str
     event_time_ms: int
+    erase: bool = False
 
 
 class PastOffer(msgspec.Struct, frozen=True):
@@ -125,21 +127,28 @@ class _Upcoming:
 
 def _daily(file: Path, role: str) -> Iterator[tuple[int, list[RawRecord]]]:
     """Walk through one file, a day at a time."""
-    for day, group in groupby(_records(file, role), lambda record: record.timestamp_ms // DAY_MS):
-        yield day, list(group)
+    for day, group in groupby(_records(file, role), lambda arrived: arrived[0]):
+        yield day, [record for _, record in group]
 
 
-def _records(file: Path, role: str) -> Iterator[RawRecord]:
+def _records(file: Path, role: str) -> Iterator[tuple[int, RawRecord]]:
+    """Yield each record with its day: of its time, or of its arrival where an export has late records."""
     decoder = msgspec.json.Decoder(_Head)
-    latest_ms = 0
+    may_be_late = (file.parent / ORDER_FILE).is_file()
+    latest_day = 0
     for number, line in _lines(file):
         head = _decoded(decoder, line, file, number)
-        if head.event_time_ms // DAY_MS < latest_ms // DAY_MS:
+        day = head.event_time_ms // DAY_MS
+        if day < latest_day and not may_be_late:
             raise ConfigurationError(
                 f"{file}, line {number}: the record is of an earlier day than the one before."
             )
-        latest_ms = head.event_time_ms
-        yield RawRecord(role, 0, number, head.customer_id.encode(), line.rstrip(), head.event_time_ms)
+        latest_day = max(day, latest_day)
+        value = None if head.erase else line.rstrip()
+        yield (
+            latest_day,
+            RawRecord(role, 0, number, head.customer_id.encode(), value, head.event_time_ms),
+        )
 
 
 def _decoded(decoder: msgspec.json.Decoder[Line], line: bytes, file: Path, number: int) -> Line:

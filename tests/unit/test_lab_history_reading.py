@@ -13,10 +13,12 @@ from consumer.policy.document import load_policy
 from consumer.settings import DEFAULT_POLICY
 from consumer.vocabulary.errors import ConfigurationError
 from consumer.vocabulary.log import RawRecord
+from consumer.vocabulary.time import DAY_MS
 from offline.backfilling.export import HistoryWriter
 from offline.history import reading
 from offline.history.offers import read_past_offers
 from offline.history.reading import merged_batches
+from offline.past_files import days
 
 CATALOGUE = load_policy(DEFAULT_POLICY).catalogue
 
@@ -171,3 +173,18 @@ def test_what_a_customer_did_before_being_erased_is_not_exported_nor_what_was_de
     assert dict(writer.lines) == {"customers": 2, "transactions": 1, "decisions": 1}
     assert len(writer.forgotten) == 3
     assert [role for role, _ in times(tmp_path)] == ["customers", "customers", "transactions"]
+
+
+def test_days_of_an_export_take_late_records_on_the_day_of_their_arrival(tmp_path: Path) -> None:
+    late = [line("c-1", 3 * DAY_MS), line("c-1", 2 * DAY_MS), line("c-2", 4 * DAY_MS)]
+    write(tmp_path, "transactions", *late)
+    write(tmp_path, "customers", line("c-3", 4 * DAY_MS, erase=True))
+    for name in ("interactions", "outcomes"):
+        write(tmp_path, name)
+    with pytest.raises(ConfigurationError, match=r"transactions\.jsonl\.gz, line 2: .* earlier day"):
+        list(days(tmp_path, []))
+    (tmp_path / "order.gz").write_bytes(b"")
+    found = [
+        (day.day, [record.timestamp_ms // DAY_MS for record in day.records]) for day in days(tmp_path, [])
+    ]
+    assert found == [(3, [2, 3]), (4, [4, 4])]
