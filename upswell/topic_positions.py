@@ -5,19 +5,19 @@ Rules of this file: asks the broker, commits nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from time import sleep
+from typing import Final, TypeVar
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from consumer.adapters.kafka_config import ANSWER_TIMEOUT_S, ClientConfig
 from consumer.adapters.kafka_errors import kafka_error, translated
 from consumer.adapters.kafka_log import KAFKA_LOG
-from consumer.vocabulary.errors import ConfigurationError
+from consumer.vocabulary.errors import ConfigurationError, Retryable
 from consumer.vocabulary.time import SECOND_MS, iso_utc
 from consumer.vocabulary.topics import INPUT_ROLES, Topics
 from offline.backfilling.positions import POSITIONS_FILE, read_cut
@@ -26,6 +26,11 @@ Positions = dict[int, dict[str, int]]
 
 START: Final = "start"
 END: Final = "end"
+
+ATTEMPTS: Final = 20
+PAUSE_S: Final = 0.25
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +76,12 @@ def ends(inputs: InputTopics) -> Positions:
 def output_ends(inputs: InputTopics, role: str) -> Positions:
     """Return partition → role → end of an output topic now; it may have another number of partitions."""
     name = inputs.topics.name(role)
-    with _asking(inputs.client, f"tell the end of {name}") as consumer:
+
+    def ask(consumer: Consumer) -> Positions:
         numbers = consumer.list_topics(name, timeout=ANSWER_TIMEOUT_S).topics[name].partitions
-        return {
-            number: {
-                role: consumer.get_watermark_offsets(TopicPartition(name, number), timeout=ANSWER_TIMEOUT_S)[
-                    1
-                ]
-            }
-            for number in sorted(numbers)
-        }
+        return {number: {role: _bounds(consumer, TopicPartition(name, number))[1]} for number in numbers}
+
+    return _asked(inputs.client, ask, f"tell the end of {name}")
 
 
 def _checked(file: Path, inputs: InputTopics) -> Positions:
@@ -103,27 +104,38 @@ def _checked(file: Path, inputs: InputTopics) -> Positions:
 
 
 def _at_bounds(inputs: InputTopics, which: str) -> Positions:
-    with _asking(inputs.client, "tell the bounds of the input topics") as consumer:
+    def ask(consumer: Consumer) -> Positions:
         return {
             partition: {
-                role: consumer.get_watermark_offsets(place, timeout=ANSWER_TIMEOUT_S)[which == END]
-                for role, place in _places(inputs, partition)
+                role: _bounds(consumer, place)[which == END] for role, place in _places(inputs, partition)
             }
             for partition in range(inputs.n_partitions)
         }
+
+    return _asked(inputs.client, ask, "tell the bounds of the input topics")
+
+
+def _bounds(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
+    return consumer.get_watermark_offsets(place, timeout=ANSWER_TIMEOUT_S)
 
 
 def _at_time(inputs: InputTopics, at_ms: int) -> Positions:
     """Return the first offset stamped at or after the time; the end where there is none."""
     highs = ends(inputs)
-    with _asking(inputs.client, f"tell the offsets of {iso_utc(at_ms)}") as consumer:
-        asked = [
-            TopicPartition(place.topic, place.partition, at_ms)
-            for partition in range(inputs.n_partitions)
-            for _, place in _places(inputs, partition)
-        ]
+    asked = [
+        TopicPartition(place.topic, place.partition, at_ms)
+        for partition in range(inputs.n_partitions)
+        for _, place in _places(inputs, partition)
+    ]
+
+    def ask(consumer: Consumer) -> list[TopicPartition]:
         found = consumer.offsets_for_times(asked, timeout=ANSWER_TIMEOUT_S)
-    for place in found:
+        for place in found:
+            if place.error is not None:
+                raise KafkaException(place.error)
+        return found
+
+    for place in _asked(inputs.client, ask, f"tell the offsets of {iso_utc(at_ms)}"):
         if place.offset >= 0:
             highs[place.partition][inputs.topics.role(place.topic)] = place.offset
     return highs
@@ -142,15 +154,21 @@ def _time_of(text: str) -> int | None:
     return round((told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp() * SECOND_MS)
 
 
-@contextmanager
-def _asking(client: ClientConfig, what: str) -> Iterator[Consumer]:
+def _asked(client: ClientConfig, ask: Callable[[Consumer], Answer], what: str) -> Answer:
+    """Return the broker's answer; what passes by itself, such as a leader on its way, is asked again."""
     consumer = Consumer(
         {**client, "group.id": "unused", "enable.auto.commit": False, "isolation.level": "read_committed"},
         logger=KAFKA_LOG,
     )
     try:
-        yield consumer
-    except KafkaException as error:
-        raise translated(kafka_error(error), what) from error
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return ask(consumer)
+            except KafkaException as error:
+                told = translated(kafka_error(error), what)
+                if attempt == ATTEMPTS or not isinstance(told, Retryable):
+                    raise told from error
+                sleep(PAUSE_S)
     finally:
         consumer.close()
+    raise AssertionError("unreachable: the loop returns or raises")
