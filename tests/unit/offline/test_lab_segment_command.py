@@ -60,6 +60,8 @@ def segmented(file: Path, out: Path, *options: str) -> SegmentsFile:
 
 
 FEATURES = ("--features", "credit_limit,calls")
+NARROW = ("--k-range", "2-3")
+"""Fewer numbers of segments to try, where a test is not about them."""
 
 
 @pytest.mark.parametrize(
@@ -161,10 +163,10 @@ def test_a_mistake_in_the_rules_names_its_line(customers: Path, capsys: pytest.C
 
 def test_missing_values_can_be_treated_on_request_and_that_is_said(customers: Path, tmp_path: Path) -> None:
     features = ("--features", "calls,income")
-    filled = segmented(customers, tmp_path / "filled", *features, "--when-missing", "median")
+    filled = segmented(customers, tmp_path / "filled", *features, "--when-missing", "median", *NARROW)
     assert filled.n_customers == 40
     assert any("income" in note and "2 missing" in note for note in filled.notes)
-    dropped = segmented(customers, tmp_path / "dropped", *features, "--when-missing", "drop")
+    dropped = segmented(customers, tmp_path / "dropped", *features, "--when-missing", "drop", *NARROW)
     assert (dropped.n_customers, dropped.n_rows) == (38, 40)
     assert any("2 of 40 rows were left out" in note for note in dropped.notes)
     assigned = pd.read_csv(tmp_path / "dropped" / "assignments.csv")
@@ -182,7 +184,7 @@ def test_the_number_asked_for_is_taken_and_the_reason_says_so(customers: Path, t
 def test_only_the_methods_asked_for_are_there_and_the_first_gives_the_segments(
     customers: Path, tmp_path: Path
 ) -> None:
-    found = segmented(customers, tmp_path / "out", *FEATURES, "--methods", "ward,kmeans")
+    found = segmented(customers, tmp_path / "out", *FEATURES, "--methods", "ward,kmeans", *NARROW)
     assert list(found.methods) == ["ward", "kmeans"]
     assert found.segments_by == "ward"
     assert list(found.crosstab) == ["ward_kmeans"]
@@ -201,7 +203,7 @@ def test_a_single_segment_is_possible_and_has_no_silhouette(customers: Path, tmp
 def test_centroids_in_scaled_units_are_the_profile_in_raw_units(
     scale: str, customers: Path, tmp_path: Path
 ) -> None:
-    found = segmented(customers, tmp_path / "out", *FEATURES, "--scale", scale)
+    found = segmented(customers, tmp_path / "out", *FEATURES, "--scale", scale, *NARROW)
     assert found.scaling.scale == scale
     method = found.methods["kmeans"]
     for segment, centroid in enumerate(method.centroids_scaled):
@@ -214,14 +216,14 @@ def test_without_names_of_features_all_columns_that_are_fit_are_taken(
 ) -> None:
     """Constant, text, identifier and protected columns are not; missing values are still refused."""
     assert "'income'" in refusal(capsys, customers)
-    found = segmented(customers, tmp_path / "filled", "--when-missing", "median")
+    found = segmented(customers, tmp_path / "filled", "--when-missing", "median", *NARROW)
     assert found.features == ["credit_limit", "calls", "income"]
     assert any("correlate" in note for note in found.notes)
 
 
 def test_the_same_seed_gives_the_same_files_byte_for_byte(customers: Path, tmp_path: Path) -> None:
     for name in ("first", "second"):
-        segmented(customers, tmp_path / name, *FEATURES, "--seed", "4")
+        segmented(customers, tmp_path / name, *FEATURES, "--seed", "4", *NARROW)
     first = sorted(path for path in (tmp_path / "first").rglob("*") if path.is_file())
     assert len(first) > 8
     for path in first:
@@ -230,6 +232,7 @@ def test_the_same_seed_gives_the_same_files_byte_for_byte(customers: Path, tmp_p
         ), path
 
 
+@pytest.mark.slow
 def test_a_large_table_is_sampled_where_that_is_said_and_placed_as_a_whole(tmp_path: Path) -> None:
     random = np.random.default_rng(1)
     kind = random.choice(3, size=11_000, p=[0.5, 0.3, 0.2])
@@ -247,13 +250,14 @@ def test_a_large_table_is_sampled_where_that_is_said_and_placed_as_a_whole(tmp_p
 
 
 @needs_data
+@pytest.mark.slow
 def test_santander_is_read_and_segmented_by_its_mapping(tmp_path: Path) -> None:
     features = "age,antiguedad,renta,ind_actividad_cliente,ind_cco_fin_ult1,ind_recibo_ult1"
     found = segmented(
         DATA / "santander_sample.csv",
         tmp_path / "out",
         *("--mapping", str(ROOT / "deploy/mappings/santander.yaml"), "--features", features),
-        *("--when-missing", "median", "--k-range", "2-4", "--methods", "kmeans,ward"),
+        *("--when-missing", "median", "--k-range", "2-3", "--methods", "kmeans,ward"),
     )
     assert (found.n_customers, found.id_column) == (9_999, "ncodpers")
     assert any("renta" in note and "1,899 missing" in note for note in found.notes)
