@@ -24,7 +24,7 @@ from offline.seeding.calibration import Calibrations, fitted_calibrations
 from offline.seeding.lessons import HELD_OUT_SHARE, PENALTY_SHARE
 from offline.seeding.measures import Measures, log_loss, measured
 from offline.seeding.priors import product_rates
-from offline.seeding.regression import Lessons, fitted_regression
+from offline.seeding.regression import ROUGH_TOLERANCE, Lessons, fitted_regression
 
 Floats = NDArray[np.float64]
 Int64s = NDArray[np.int64]
@@ -80,7 +80,8 @@ def evaluated(lessons: Lessons, own: Int64s, *, progress: Callable[[str], None])
     tried = {}
     progress(f"choosing the penalty on {len(between):,} offers")
     for penalty in PENALTIES:
-        p_accept = fitted_regression(early, own, penalty=penalty).p_accept(between.inputs, between.product)
+        asked = fitted_regression(early, own, penalty=penalty, tolerance=ROUGH_TOLERANCE)
+        p_accept = asked.p_accept(between.inputs, between.product)
         tried[penalty] = log_loss(p_accept, between.accepted)
     best = min(tried, key=lambda penalty: tried[penalty])
     known, held_out = lessons.rows(slice(0, marks[1])), lessons.rows(slice(marks[1], None))
@@ -107,7 +108,7 @@ def _out_of_fold_maps(lessons: Lessons, own: Int64s, *, penalty: float) -> Calib
     for number in range(FOLDS):
         mine = np.flatnonzero(fold == number)
         others = lessons.rows(np.flatnonzero(fold != number))
-        asked = fitted_regression(others, own, penalty=penalty)
+        asked = fitted_regression(others, own, penalty=penalty, tolerance=ROUGH_TOLERANCE)
         odds[mine] = asked.log_odds(lessons.inputs[mine], lessons.product[mine])
     return fitted_calibrations(odds, lessons.accepted, lessons.product, n_products=own.shape[1])
 
