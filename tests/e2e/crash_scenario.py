@@ -170,9 +170,14 @@ def _moments(kind: str, number: int, turn: int, rng: np.random.Generator) -> lis
             return [Moment(RANDOM_TIME, int(rng.integers(*LIFE_MS)), KILL) for _ in range(lives)]
         case "terminated under load":
             return [Moment(RANDOM_TIME, int(rng.integers(*LIFE_MS)), TERMINATE) for _ in range(3)]
+    if kind in FIRST_ZOMBIES and turn == 0:
+        return [Moment(FIRST_ZOMBIES[kind], 3, "sleep")]
     harms = HARMS_OF[kind]
     return [_at_some_step(harm, place, rng) for place, harm in enumerate(harms)]
 
+
+FIRST_ZOMBIES: Final = {"zombie": "before_write", "zombie, two others": "in_transaction"}
+"""The first one meets the epoch of the store, the second one the generation of the group."""
 
 LEARNER_STEPS: Final = (
     *("after_models_read", "after_poll", "before_publish", "in_transaction", "before_commit", "after_commit"),
