@@ -84,7 +84,7 @@ def _size_table(found: CustomerSizes) -> Iterator[str]:
     for life in LIVES:
         yield (
             f"  {life.name}: {life.days} days, {life.events_per_day * 7:.0f} events a week, "
-            f"{life.offers_per_day * life.days:.0f} offers"
+            f"{life.offers_per_day * life.days:.1f} offers"
         )
     yield "An open decision in memory is one row; there are as many as offers of the last 60 days."
     yield "A record that is not written for 400 days is forgotten."
