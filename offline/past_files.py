@@ -26,13 +26,15 @@ import msgspec
 from consumer.vocabulary.errors import ConfigurationError
 from consumer.vocabulary.log import RawRecord
 from consumer.vocabulary.time import DAY_MS
-from offline.history.reading import ORDER_FILE
 
 ROLES: Final = ("customers", "traits", "transactions", "interactions", "outcomes")
 """In the order in which records of the same time are folded."""
 
 MAY_BE_ABSENT: Final = ("traits",)
 CAMPAIGN: Final = "campaign"
+
+ORDER_FILE: Final = "order.gz"
+"""One byte a record, the place of its role in `INPUT_ROLES`, in order of arrival: beside the files of an export."""
 
 Line = TypeVar("Line", bound=msgspec.Struct)
 
