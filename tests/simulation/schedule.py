@@ -4,7 +4,7 @@ Between effects the adversary may
 
     kill        the process is gone, its transaction stays open, the group notices some time later
     expel       the group gives the process up, and it does not know (a zombie): others go on, then it does
-    oversleep   the same, and the store has lost writes before the others go on
+    oversleep   the same, after the store has lost writes, until it could be mistaken for what the zombie knew
     pause       the others go on for a while
     retry       the call fails, or it succeeds and its answer is lost
     join        another scorer joins
@@ -21,6 +21,7 @@ Everything follows from the seed: one generator, no threads, no clock.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -45,9 +46,11 @@ from tests.simulation.small_bank import N_PARTITIONS, Bank
 from tests.simulation.world import IDLE_STEPS, World
 
 PROCESSES_MAX = 3
+BATCHES = (4, 15, 60)
 STEPS_MAX = 2_000
 FAULTS_MAX = 10
 NESTED_STEPS_MAX = 6
+SLEPT_STEPS_MAX = 20
 TAIL = 16
 """Records kept back until the faults are over: what every owner meets then."""
 REBUILD_STEPS = 12
@@ -182,7 +185,7 @@ class Schedule:
 
     # ------------------------------------------------------------ processes
 
-    def _start(self) -> None:
+    def _start(self, batches: Sequence[int] = BATCHES) -> None:
         if len(self.alive) == PROCESSES_MAX:
             return
         self.started += 1
@@ -210,7 +213,7 @@ class Schedule:
             self.core.pipeline,
             ServingModels(self.core.model_shape, seeds={}, feed=None, telemetry=world.telemetry),
             N_PARTITIONS,
-            limits=ScorerLimits(batch_records=int(self.rng.choice([4, 15, 60])), due_customers=2),
+            limits=ScorerLimits(batch_records=int(self.rng.choice(batches)), due_customers=2),
             dead_letter_limit=self.core.dead_letter_limit,
             backoff=Backoff(attempts=4),
         )
@@ -278,7 +281,9 @@ class Schedule:
             case "oversleep":
                 self.world.group.leave(process.source.member)
                 self._roll_back() if self.rng.random() < 0.5 else self._lose()
-                self._others_go_on()
+                # In small batches: as many writes as the sleeper knows of, but less of the log.
+                self._start(BATCHES[:1])
+                self._others_go_on(SLEPT_STEPS_MAX, until=lambda: self._is_mistakable(process.scorer))
             case "pause":
                 self._others_go_on()
             case "time out":
@@ -290,18 +295,31 @@ class Schedule:
             case "join":
                 self._start()
 
-    def _others_go_on(self) -> None:
+    def _others_go_on(
+        self, steps_max: int = NESTED_STEPS_MAX, *, until: Callable[[], bool] = lambda: False
+    ) -> None:
         if self.depth:
             return
         self.depth += 1
         try:
             self._start()
-            for _ in range(int(self.rng.integers(1, NESTED_STEPS_MAX + 1))):
+            for _ in range(int(self.rng.integers(1, steps_max + 1))):
                 free = [other for other in self.alive if not other.is_within]
                 if free:
                     self._step(free[int(self.rng.integers(len(free)))])
+                if until():
+                    return
         finally:
             self.depth -= 1
+
+    def _is_mistakable(self, sleeper: Scorer) -> bool:
+        """Whether a partition stands at the sleeper's sequence, but earlier in the log: the worst time to wake."""
+        return any(
+            (stored := self.world.store.partitions.get(number)) is not None
+            and stored.state.sequence == owned.state.sequence
+            and sum(stored.state.positions.values()) < sum(owned.state.positions.values())
+            for number, owned in sleeper.owned.items()
+        )
 
     def _roll_back(self) -> None:
         copy = self.copies[int(self.rng.integers(len(self.copies)))]

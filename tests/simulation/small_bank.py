@@ -28,6 +28,8 @@ from tests.simulation.world import ALL_OUTPUTS, World, retail_bank, with_budgets
 N_PARTITIONS = 2
 N_BANKS = 8
 SCARCE, PLENTY = 2, 1_000
+FEW, CROWD = 5, 10
+"""Few customers meet in every batch; of a crowd a batch holds a part, so what others missed is not overwritten."""
 
 State = dict[tuple[int, str], Any]
 
@@ -84,7 +86,9 @@ def _world(policy: Policy, records: Iterable[OutputRecord]) -> World:
 
 def _records(number: int, policy: Policy) -> list[OutputRecord]:
     rng = np.random.default_rng([number, 7])
-    load = Load(n_customers=5, n_events=36, days=45.0, seed=number, trigger_share=0.5)
+    load = Load(
+        n_customers=CROWD if number % 4 >= 2 else FEW, n_events=36, days=45.0, seed=number, trigger_share=0.5
+    )
     made = list(events(load, products=policy.catalogue.product_ids))
     repeated = [made[place] for place in rng.choice(len(made), 4, replace=False).tolist()]
     last_ms = made[-1].event_time_ms
