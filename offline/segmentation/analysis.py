@@ -21,6 +21,7 @@ from offline.segmentation.features import (
     chosen_features,
     feature_matrix,
     is_numeric,
+    left_out,
     twins,
 )
 from offline.segmentation.naming import NamedSegment, named_segments
@@ -139,7 +140,13 @@ def analysed(table: Table, request: SegmentRequest, announce: Announce) -> Analy
         scores=scores,
         named=named_segments(profiles_of(frame, features, labels), scores, rules, _labels(table)),
         families=families,
-        notes=(*ready.notes, *_notes(table, done, id_column), *twins(raw, features), *families.notes),
+        notes=(
+            *(left_out(table, features) if request.features is None else ()),
+            *ready.notes,
+            *_notes(table, done, id_column),
+            *twins(raw, features),
+            *families.notes,
+        ),
     )
 
 

@@ -90,7 +90,7 @@ def families_of(
     rules : which columns belong to which family
     announce : told before each family
     """
-    found, notes = [], []
+    found, notes, absent = [], [], []
     for name in FAMILIES:
         own = [column.name for column in columns if family_of(column, rules) == name]
         fit = [column for column in own if _is_fit(frame, column)]
@@ -99,10 +99,12 @@ def families_of(
             notes.append(f"Not in the {name} segments, for missing values or a single value: {left}.")
         raw = np.column_stack([numeric_values(frame, column) for column in fit]) if fit else None
         if raw is None or distinct_count(raw, enough=FAMILY_K_MAX) < 2:
-            notes.append(f"There are no {name} segments: the file has no column for them.")
+            absent.append(name)
             continue
         announce(f"{name} segments by {', '.join(fit)}")
         found.append(_family(name, fit, frame, raw, labels=labels, plan=plan))
+    if absent:
+        notes.append(f"There are no {' and no '.join(absent)} segments: the file has no column for them.")
     return Families(tuple(found), tuple(notes))
 
 

@@ -125,6 +125,16 @@ def _row(frame: pd.DataFrame, where: np.ndarray) -> int:
     return int(frame.index[int(where.argmax())]) + 1
 
 
+def left_out(table: Table, features: Sequence[str]) -> list[str]:
+    """Return a sentence about numbers that would make segments if they were not the same for everybody."""
+    names = [
+        column.name
+        for column in table.reading.columns
+        if column.role in SEGMENTING_ROLES and is_numeric(column) and column.name not in features
+    ]
+    return [f"Not among the features, for a single value: {', '.join(names)}."] if names else []
+
+
 def _fit_columns(table: Table) -> list[str]:
     names = [
         column.name

@@ -19,6 +19,9 @@ from offline.segmentation.rules import CHANNEL, Advice, Naming, Rule, SegmentRul
 OUTSTANDING: Final = 2
 """Features that are named as standing out."""
 
+FLAT: Final = 0.01
+"""Standard deviations below which nothing stands out, as in a single segment of all."""
+
 SHOWN_COLUMNS: Final = 3
 """Columns of an axis whose numbers a sentence gives; the others are in the tables."""
 
@@ -178,4 +181,6 @@ def shown_mean(value: float) -> str:
 def _tops(profiles: Profiles, segment: int) -> str:
     z = profiles.z[segment]
     places = sorted(range(len(z)), key=lambda place: -abs(z[place]))[:OUTSTANDING]
+    if abs(z[places[0]]) < FLAT:
+        return "like all customers"
     return ", ".join(f"{'high' if z[place] > 0 else 'low'} {profiles.columns[place]}" for place in places)

@@ -156,7 +156,8 @@ def wanted_range(plan: SegmentationPlan, n_customers: int, n_distinct: int) -> K
         _check_k(option, k, n_customers, n_distinct)
     if plan.k_range is not None:
         return plan.k_range
-    last = min(K_MAX, n_distinct - 1)
+    # A segment for each customer says nothing; one for each kind of customers that are alike does.
+    last = min(K_MAX, n_distinct if n_distinct < n_customers else n_distinct - 1)
     if plan.k is not None:
         last = max(last, plan.k)
     if last < K_MIN and plan.k is None:

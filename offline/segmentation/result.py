@@ -97,7 +97,7 @@ class LinkagePart(_Part):
 
     sizes: list[int]
     silhouette: Number | None
-    cophenetic: Number
+    cophenetic: Number | None
     ari_vs_kmeans: Number
 
 

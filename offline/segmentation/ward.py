@@ -40,13 +40,13 @@ class LinkageFit:
     ----------
     sizes : customers of each segment, falling
     silhouette : mean, or None with one segment
-    cophenetic : correlation of tree heights and distances
+    cophenetic : correlation of tree heights and distances; None where all distances are equal
     ari : adjusted Rand index against the segments of k-means
     """
 
     sizes: tuple[int, ...]
     silhouette: float | None
-    cophenetic: float
+    cophenetic: float | None
     ari: float
 
 
@@ -96,6 +96,12 @@ def _linkage_fit(kind: str, chosen: Floats, distances: Floats, *, reference: Int
     return LinkageFit(
         sizes=tuple(partition.sizes.tolist()),
         silhouette=None if values is None else float(values.mean()),
-        cophenetic=float(cophenet(tree, distances)[0]),
+        cophenetic=_correlation(cophenet(tree), distances),
         ari=float(adjusted_rand_score(reference, partition.labels)),
     )
+
+
+def _correlation(heights: Floats, distances: Floats) -> float | None:
+    apart, wide = heights - heights.mean(), distances - distances.mean()
+    scale = float(np.sqrt(np.square(apart).sum() * np.square(wide).sum()))
+    return float((apart * wide).sum()) / scale if scale > 0 else None

@@ -181,6 +181,23 @@ def test_the_number_asked_for_is_taken_and_the_reason_says_so(customers: Path, t
     assert [one.k for one in found.elbow] == [2, 3, 4]
 
 
+def test_customers_of_three_kinds_without_differences_are_three_segments(tmp_path: Path) -> None:
+    file = tmp_path / "kinds.csv"
+    file.write_text("a,b\n" + "1,1\n" * 30 + "5,5\n" * 20 + "1,5\n" * 10)
+    found = segmented(file, tmp_path / "out")
+    assert found.chosen_k == 3
+    assert {tuple(method.sizes.values()) for method in found.methods.values()} == {(30, 20, 10)}
+
+
+def test_two_customers_are_two_segments_if_somebody_asks_for_them(tmp_path: Path) -> None:
+    """All their distances are one distance: correlations of distances do not exist, and are null."""
+    file = tmp_path / "two.csv"
+    file.write_text("a,b\n1,2\n3,4\n")
+    found = segmented(file, tmp_path / "out", "--k", "2")
+    assert found.methods["ward"].sizes == {"0": 1, "1": 1}
+    assert found.linkages["ward"].cophenetic is None
+
+
 def test_only_the_methods_asked_for_are_there_and_the_first_gives_the_segments(
     customers: Path, tmp_path: Path
 ) -> None:
