@@ -85,7 +85,7 @@ def segments_in_words(seeding: Seeding) -> list[str]:
         ]
     total = max(sum(segmentation.segments.sizes), 1)
     told = "; ".join(
-        f"{number} {name} ({size / total:.0%})"
+        f"{number}: {name} ({size / total:.0%})"
         for number, (name, size) in enumerate(
             zip(segmentation.segments.names, segmentation.segments.sizes, strict=True)
         )
