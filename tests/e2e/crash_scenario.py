@@ -160,11 +160,9 @@ def _moments(kind: str, number: int, turn: int, rng: np.random.Generator) -> lis
             )
             return [_moment(step, KILL, rng) for step in steps]
         case "learner killed":
-            return [
-                Moment(str(rng.choice(LEARNER_STEPS)), int(rng.integers(1, 4)), KILL),
-                Moment(RANDOM_TIME, int(rng.integers(*LIFE_MS)), KILL),
-                Moment(str(rng.choice(LEARNER_STEPS)), int(rng.integers(1, 4)), KILL),
-            ]
+            steps = [str(step) for step in rng.choice(LEARNER_STEPS, 3)]
+            deaths = [Moment(step, _learner_passing(step, rng), KILL) for step in steps]
+            return [*deaths, Moment(RANDOM_TIME, int(rng.integers(*LIFE_MS)), KILL)]
         case "random times" | "random times, others go on":
             lives = 1 if "others" in kind else 3
             return [Moment(RANDOM_TIME, int(rng.integers(*LIFE_MS)), KILL) for _ in range(lives)]
@@ -201,6 +199,10 @@ HARMS_OF: Final = {
     "broker killed, scorer suspended": ("kill broker while it stands",),
     "zombie and redis older": ("copy redis", "restore redis", "sleep"),
 }
+
+
+def _learner_passing(step: str, rng: np.random.Generator) -> int:
+    return 1 if step == "after_models_read" else int(rng.integers(1, PASSINGS_MAX))
 
 
 def _at_some_step(harm: str, place: int, rng: np.random.Generator) -> Moment:
