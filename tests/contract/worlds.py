@@ -6,7 +6,7 @@ A world is a log and the processes on it. Both offer the same few things that a 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -22,7 +22,7 @@ from consumer.adapters.memory_io import MemoryModelFeed, MemorySink, MemorySourc
 from consumer.adapters.memory_log import MemoryLog
 from consumer.ports import ModelFeed, Sink, Source
 from consumer.vocabulary.log import OutputRecord, RawRecord
-from consumer.vocabulary.topics import Topics
+from consumer.vocabulary.topics import INPUT_ROLES, Topics
 
 N_PARTITIONS = 3
 PATIENCE_S = 30.0
@@ -122,7 +122,6 @@ class MemoryWorld:
         roles: Sequence[str] | None = None,
     ) -> Process:
         self._starts += 1
-        more: Mapping[str, Sequence[str]] = {} if roles is None else {"roles": roles}
         source = MemorySource(self.log, self.group, member=f"{name}-{self._starts}", **more)
         sink = MemorySink(self.log, source, transactional_id=name if transactional else None)
         return _opened(Process(name, source, sink, Listener()), takes_over)
@@ -179,13 +178,12 @@ class KafkaWorld:
         takes_over: Callable[[frozenset[int]], None] | None = None,
         roles: Sequence[str] | None = None,
     ) -> Process:
-        more: Mapping[str, Sequence[str]] = {} if roles is None else {"roles": roles}
         source = KafkaSource(
             self.client,
             self.topics,
             group_id=self._prefix + GROUP,
             instance_id=name if static else "",
-            **more,
+            roles=INPUT_ROLES if roles is None else roles,
         )
         transactional_id = self._prefix + name if transactional else None
         sink = KafkaSink(self.client, self.topics, source=source, transactional_id=transactional_id)

@@ -160,8 +160,8 @@ def _moments(kind: str, number: int, turn: int, rng: np.random.Generator) -> lis
             )
             return [_moment(step, KILL, rng) for step in steps]
         case "learner killed":
-            steps = [str(step) for step in rng.choice(LEARNER_STEPS, 3)]
-            deaths = [Moment(step, _learner_passing(step, rng), KILL) for step in steps]
+            drawn = [str(step) for step in rng.choice(LEARNER_STEPS, 3)]
+            deaths = [Moment(step, _learner_passing(step, rng), KILL) for step in drawn]
             return [*deaths, Moment(RANDOM_TIME, int(rng.integers(*LIFE_MS)), KILL)]
         case "random times" | "random times, others go on":
             lives = 1 if "others" in kind else 3
