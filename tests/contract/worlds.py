@@ -122,7 +122,8 @@ class MemoryWorld:
         roles: Sequence[str] | None = None,
     ) -> Process:
         self._starts += 1
-        source = MemorySource(self.log, self.group, member=f"{name}-{self._starts}", **more)
+        wanted = INPUT_ROLES if roles is None else roles
+        source = MemorySource(self.log, self.group, member=f"{name}-{self._starts}", roles=wanted)
         sink = MemorySink(self.log, source, transactional_id=name if transactional else None)
         return _opened(Process(name, source, sink, Listener()), takes_over)
 
