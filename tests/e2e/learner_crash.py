@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from consumer.adapters.memory_group import MemoryGroup
 from consumer.adapters.memory_io import MemoryModelFeed, MemorySink, MemorySource
@@ -185,9 +185,11 @@ class LearnerCrashRun:
             TopicPartition(self.deployment.topics.name("examples"), number) for number in range(N_PARTITIONS)
         ]
         written = Counter(partition_of(key, N_PARTITIONS) for key, _ in examples())
-        return all(
-            place.offset >= written[place.partition] for place in group.committed(places, timeout=SILENT_S)
-        )
+        try:
+            committed = group.committed(places, timeout=SILENT_S)
+        except KafkaException:
+            return False  # the broker has only just started; asked again
+        return all(place.offset >= written[place.partition] for place in committed)
 
 
 def check(deployment: Deployment) -> None:
