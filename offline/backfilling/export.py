@@ -28,8 +28,8 @@ from consumer.vocabulary.messages import SCHEMA_VERSION
 from consumer.vocabulary.products import OfferCatalogue
 from consumer.vocabulary.topics import INPUT_ROLES
 from offline.history.offers import DECISIONS
+from offline.history.past_files import ORDER_FILE
 from offline.history.reading import history_file
-from offline.past_files import ORDER_FILE
 
 _ROLE_CODE: Final = {role: code for code, role in enumerate(INPUT_ROLES)}
 _LEVEL: Final = 1

@@ -28,8 +28,8 @@ from consumer.vocabulary.errors import ConfigurationError
 from consumer.vocabulary.products import Offer, OfferCatalogue, catalogue_key
 from consumer.vocabulary.time import DAY_MS
 from consumer.vocabulary.words import CHANNELS, code_of
+from offline.history.past_files import CAMPAIGN, PastOffer, read_offers
 from offline.history.reading import block_lines, history_file
-from offline.past_files import CAMPAIGN, PastOffer, read_offers
 
 DECISIONS: Final = "decisions"
 NEVER_MS: Final = 2**60

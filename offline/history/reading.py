@@ -27,7 +27,7 @@ from consumer.adapters.merge import RoleMerge
 from consumer.vocabulary.errors import ConfigurationError
 from consumer.vocabulary.log import RawRecord
 from consumer.vocabulary.topics import INPUT_ROLES
-from offline.past_files import ORDER_FILE
+from offline.history.past_files import ORDER_FILE
 
 BLOCK_BYTES: Final = 8 * 2**20
 """Text of one role that is read at a time: about 40,000 records."""

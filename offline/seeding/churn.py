@@ -23,9 +23,9 @@ from sklearn.pipeline import make_pipeline
 from consumer.features.catalogue import FeatureCatalogue
 from consumer.vocabulary.products import OfferCatalogue
 from consumer.vocabulary.time import DAY_MS
-from offline.backfill import PastFeatures, features_of_past
-from offline.past_files import days
+from offline.history.past_files import days
 from offline.seeding.lessons import raw_inputs
+from offline.seeding.past_features import PastFeatures, features_of_past
 from offline.seeding.regression import fitted_scaler
 
 Floats = NDArray[np.float64]

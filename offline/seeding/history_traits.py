@@ -10,9 +10,9 @@ from pathlib import Path
 from consumer.features.catalogue import catalogue_for
 from consumer.scoring.seed_bundle import SeedBundle
 from consumer.vocabulary.products import OfferCatalogue
-from offline.backfill import features_of_past
-from offline.past_files import days, read_offers
+from offline.history.past_files import days, read_offers
 from offline.seeding.churn import churn_of
+from offline.seeding.past_features import features_of_past
 from offline.seeding.seed import Told, told_by_growth
 from offline.seeding.traits import TraitsFound, check_bundle, traits_of
 

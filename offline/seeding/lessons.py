@@ -17,8 +17,8 @@ from consumer.features.catalogue import FeatureCatalogue
 from consumer.features.model_input import MILLI, model_inputs_milli
 from consumer.vocabulary.errors import ConfigurationError
 from consumer.vocabulary.products import OfferCatalogue
-from offline.backfill import PastFeatures
-from offline.past_files import PastOffer
+from offline.history.past_files import PastOffer
+from offline.seeding.past_features import PastFeatures
 from offline.seeding.regression import Lessons
 
 Floats = NDArray[np.float64]

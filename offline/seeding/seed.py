@@ -1,6 +1,6 @@
 """Seeds from history: the past through the service's own fold, segments, models, calibration, one bundle.
 
-    history → features at each past offer (offline/backfill.py)
+    history → features at each past offer (offline/seeding/past_features.py)
             → segments of all customers           segments.py
             → penalty, measures, calibration      evaluation.py
             → one regression over all offers      regression.py
@@ -26,11 +26,11 @@ from consumer.features.catalogue import FeatureCatalogue, catalogue_for
 from consumer.scoring.seed_bundle import SeedBundle, SeedCalibration, SeedModel, SeedScaler, SeedSegments
 from consumer.scoring.seeds import NO_SEGMENT, placer_of
 from consumer.vocabulary.products import OfferCatalogue
-from offline.backfill import PastFeatures, Progress, features_of_past
-from offline.past_files import days, read_offers
+from offline.history.past_files import days, read_offers
 from offline.seeding.evaluation import Evaluation, evaluated
 from offline.seeding.lessons import agreed_offers, check_offers, lessons_of
 from offline.seeding.measures import log_loss
+from offline.seeding.past_features import PastFeatures, Progress, features_of_past
 from offline.seeding.priors import Priors, product_rates, segment_priors
 from offline.seeding.regression import (
     AcceptanceRegression,
@@ -88,7 +88,7 @@ def seeds_from_history(
 
     Parameters
     ----------
-    history_dir : as `offline/past_files.py` describes it
+    history_dir : as `offline/history/past_files.py` describes it
     catalogue : products and offers of the policy
     seed : of the starts of k-means; n_segments : wanted; with too few customers there are none
     told : what is being done, in words

@@ -29,7 +29,7 @@ from consumer.vocabulary.errors import ConfigurationError
 from consumer.vocabulary.ids import stable_hash64
 from consumer.vocabulary.messages import Traits
 from consumer.vocabulary.products import OfferCatalogue
-from offline.backfill import PastFeatures
+from offline.seeding.past_features import PastFeatures
 from offline.seeding.seed import final_segments
 
 Floats = NDArray[np.float64]

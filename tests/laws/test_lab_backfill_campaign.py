@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from consumer.features.values import feature_values
-from offline.backfill import features_of_past
 from offline.backfilling.backfill import fold_history
-from offline.past_files import days, read_offers
+from offline.history.past_files import days, read_offers
+from offline.seeding.past_features import features_of_past
 from producer_sim.history import write
 from producer_sim.settings import BankSettings
 from tests.simulation.world import retail_bank

@@ -17,8 +17,8 @@ from consumer.vocabulary.time import DAY_MS
 from offline.backfilling.export import HistoryWriter
 from offline.history import reading
 from offline.history.offers import read_past_offers
+from offline.history.past_files import days
 from offline.history.reading import merged_batches
-from offline.past_files import days
 
 CATALOGUE = load_policy(DEFAULT_POLICY).catalogue
 

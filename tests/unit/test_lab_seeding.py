@@ -18,13 +18,13 @@ from consumer.scoring.seeds import NO_SEGMENT, seeds_of
 from consumer.scoring.snapshot import state_of
 from consumer.vocabulary.errors import ConfigurationError
 from consumer.vocabulary.products import OfferCatalogue
-from offline.backfill import PastFeatures, features_of_past
-from offline.past_files import days, read_offers
+from offline.history.past_files import days, read_offers
 from offline.seeding.bundle_file import check_writable, read_bundle
 from offline.seeding.calibration import fitted_calibrations
 from offline.seeding.findings import findings
 from offline.seeding.lessons import HELD_OUT_SHARE, agreed_offers, check_offers
 from offline.seeding.measures import measured, reliability
+from offline.seeding.past_features import PastFeatures, features_of_past
 from offline.seeding.priors import product_rates, segment_priors
 from offline.seeding.regression import Lessons, fitted_scaler
 from offline.seeding.report import report_of, write_report

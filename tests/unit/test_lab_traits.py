@@ -19,9 +19,9 @@ from consumer.vocabulary.errors import ConfigurationError
 from consumer.vocabulary.log import RawRecord
 from consumer.vocabulary.products import OfferCatalogue
 from consumer.vocabulary.time import DAY_MS
-from offline.backfill import PastFeatures, features_of_past
-from offline.past_files import days, read_offers
+from offline.history.past_files import days, read_offers
 from offline.seeding.churn import SILENT_DAYS, Churn, churn_of
+from offline.seeding.past_features import PastFeatures, features_of_past
 from offline.seeding.seed import Seeding, seeding_of
 from offline.seeding.traits import check_bundle, lifetime_value_minor, traits_of
 from producer_sim import history

@@ -16,8 +16,8 @@ from consumer.scoring.seed_bundle import SeedBundle
 from consumer.scoring.seeds import seeds_of
 from consumer.vocabulary.errors import ConfigurationError
 from consumer.vocabulary.products import OfferCatalogue
-from offline.backfill import PastFeatures, features_of_past
-from offline.past_files import PastDay, days, read_offers
+from offline.history.past_files import PastDay, days, read_offers
+from offline.seeding.past_features import PastFeatures, features_of_past
 from offline.seeding.seed import EVIDENCE_MAX, Seeding, seeding_of, seeds_from_history
 from producer_sim import history
 from producer_sim.settings import BankSettings

@@ -32,7 +32,7 @@ from consumer.vocabulary.ids import stable_hash64
 from consumer.vocabulary.log import RawRecord
 from consumer.vocabulary.products import OfferCatalogue
 from consumer.vocabulary.words import CHANNELS, code_of
-from offline.past_files import PastDay, PastOffer
+from offline.history.past_files import PastDay, PastOffer
 
 Floats = NDArray[np.float64]
 Int64s = NDArray[np.int64]
