@@ -41,7 +41,7 @@ from consumer.features.layout import Layout
 from consumer.pipeline.checked_policy import checked_policy
 from consumer.policy.document import Policy
 from consumer.ports import Lane
-from consumer.runtime.learner import Learner, LearnerLimits, LearnerModels, LearnerPorts
+from consumer.runtime.learner import EXAMPLES_A_POLL_MAX, Learner, LearnerLimits, LearnerModels, LearnerPorts
 from consumer.runtime.scorer import Scorer, ScorerLimits, ScorerPorts
 from consumer.runtime.serving_models import ServingModels
 from consumer.scoring.seeds import SeedSet, read_seeds
@@ -176,7 +176,9 @@ def _learner(
         ),
         topics=topics,
         limits=LearnerLimits(
-            publish_examples=settings.snapshot_examples, publish_s=settings.snapshot_seconds
+            batch_records=min(settings.batch_records, EXAMPLES_A_POLL_MAX),
+            publish_examples=settings.snapshot_examples,
+            publish_s=settings.snapshot_seconds,
         ),
     )
 

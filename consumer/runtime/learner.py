@@ -48,6 +48,9 @@ REREAD_FACTOR: Final = 4
 """At most one publication can be visible in part (the next one waits for it), so as many examples as one holds
 are read again, times this for the offsets that transaction markers take."""
 
+EXAMPLES_A_POLL_MAX: Final = 2_000
+"""A fifth of a second of learning; a batch is not interrupted."""
+
 _CE_SOURCE: Final = b"upswell/learner"
 
 
@@ -60,7 +63,7 @@ class LearnerLimits:
     publish_examples, publish_s : publish after this many examples, or this long after the first new one
     """
 
-    batch_records: int = 2_000
+    batch_records: int = EXAMPLES_A_POLL_MAX
     poll_timeout_s: float = 0.1
     publish_examples: int = 1_000
     publish_s: float = 1.0

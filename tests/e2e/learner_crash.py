@@ -137,6 +137,7 @@ class LearnerCrashRun:
             failpoint=failpoint_of(self.left),
             instance_id="one",
             session_seconds="2",
+            batch_records="20",
             snapshot_examples="20",
             snapshot_seconds="0.05",
         )
