@@ -66,6 +66,8 @@ class Nursery:
         """Start a command of `upswell` and return what tells of its end, and its process id."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
+        # A run that is done again in its folder must not see the ends of the first time.
+        _ended_file(log_file).unlink(missing_ok=True)
         asked = {"arguments": list(command[1:]), "environment": dict(environment), "log_file": str(log_file)}
         self.process.stdin.write(json.dumps(asked).encode() + b"\n")
         self.process.stdin.flush()
