@@ -22,7 +22,7 @@ from producer_sim.emit import KafkaBus
 from tests.e2e.crash_log import N_PARTITIONS, CrashLog, Sequences, crash_log, sequences
 from tests.e2e.crash_scenario import KILL, RANDOM_TIME, Moment, Scenario
 from tests.e2e.crash_services import CrashServices
-from tests.e2e.kafka_reading import read
+from tests.e2e.kafka_reading import keep_everything, read
 from tests.e2e.processes import Deployment, RoleProcess
 from tests.simulation.world import ALL_OUTPUTS
 
@@ -53,7 +53,10 @@ def deployed_run(services: CrashServices, planned: Scenario, folder: Path) -> It
     create_topics(services.client, topics, partitions=N_PARTITIONS)
     with ExitStack() as stack:
         servers = services.broker.bootstrap_servers
-        yield Deployment(servers, url, topics.prefix, folder, stack, services.nursery.launch)
+        deployment = Deployment(servers, url, topics.prefix, folder, stack, services.nursery.launch)
+        # The log must stay what it is: compaction takes profiles away that were erased later, while it is read.
+        keep_everything(deployment)
+        yield deployment
     services.delete_topics(topics)
 
 

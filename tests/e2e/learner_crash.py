@@ -27,7 +27,7 @@ from tests.e2e.crash_log import N_PARTITIONS, crash_log
 from tests.e2e.crash_run import STRUCK, CrashRunFailed, deployed_run, failpoint_of
 from tests.e2e.crash_scenario import RANDOM_TIME, Moment, Scenario
 from tests.e2e.crash_services import CrashServices
-from tests.e2e.kafka_reading import SILENT_S, Record, keep_everything, read
+from tests.e2e.kafka_reading import SILENT_S, Record, read
 from tests.e2e.processes import Deployment, RoleProcess
 from tests.simulation.world import StillClock, retail_bank
 
@@ -121,7 +121,6 @@ class LearnerCrashRun:
         return self.happened
 
     def _prepare(self) -> None:
-        keep_everything(self.deployment)
         producer = Producer({"bootstrap.servers": self.deployment.servers, "linger.ms": 5})
         for key, value in examples():
             partition = partition_of(key, N_PARTITIONS)
