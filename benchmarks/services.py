@@ -38,6 +38,9 @@ FLUSH_TIMEOUT_S: Final = 120.0
 CHUNK_EVENTS: Final = 250_000
 """Events drawn at a time: millions at once would fill the memory that the measured processes need."""
 
+OUTPUT_PARTITIONS: Final = 3
+"""A transaction sends a request for each partition that it writes to; offers and decisions are few."""
+
 POLL_EVERY: Final = 10_000
 LOG_TAIL_LINES: Final = 5
 
@@ -54,7 +57,12 @@ class Services:
     def new_topics(self, prefix: str) -> Topics:
         """Create the ten topics under a prefix of their own."""
         topics = Topics(f"{prefix}.")
-        create_topics(client_config(self.servers), topics, partitions=self.partitions)
+        create_topics(
+            client_config(self.servers),
+            topics,
+            partitions=self.partitions,
+            output_partitions=OUTPUT_PARTITIONS,
+        )
         return topics
 
     def used_memory(self) -> int:

@@ -36,9 +36,19 @@ _SAFE_REPLICATION: Final = 3
 
 
 def create_topics(
-    client: ClientConfig, topics: Topics, *, partitions: int, replication: int = 1
+    client: ClientConfig,
+    topics: Topics,
+    *,
+    partitions: int,
+    output_partitions: int | None = None,
+    replication: int = 1,
 ) -> list[str]:
     """Create the topics that are missing, and return their names.
+
+    Parameters
+    ----------
+    partitions : of each input topic
+    output_partitions : of each other topic; as many as the input topics when None
 
     Raises
     ------
@@ -46,7 +56,9 @@ def create_topics(
     """
     admin = AdminClient(dict(client), logger=KAFKA_LOG)
     existing = _metadata(admin, client).topics
-    wanted = [_new_topic(topics, role, partitions, replication) for role in ALL_ROLES]
+    count_of = dict.fromkeys(ALL_ROLES, output_partitions or partitions)
+    count_of |= dict.fromkeys(INPUT_ROLES, partitions)
+    wanted = [_new_topic(topics, role, count, replication) for role, count in count_of.items()]
     missing = [topic for topic in wanted if topic.topic not in existing]
     created = []
     for name, done in (

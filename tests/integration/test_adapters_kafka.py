@@ -54,6 +54,15 @@ def test_topics_are_created_once_and_fit(client: ClientConfig, topic_prefix: str
         create_topics(client, topics, partitions=5)
 
 
+def test_output_topics_may_have_fewer_partitions(client: ClientConfig, topic_prefix: str) -> None:
+    topics = Topics(topic_prefix)
+    create_topics(client, topics, partitions=4, output_partitions=2)
+    assert check_topics(client, topics) == 4
+    found = AdminClient(dict(client)).list_topics(timeout=10.0).topics
+    counts = {role: len(found[topics.name(role)].partitions) for role in ("outcomes", "offers", "models")}
+    assert counts == {"outcomes": 4, "offers": 2, "models": 2}
+
+
 def test_input_topics_that_differ_in_partitions_are_named_with_their_counts(
     client: ClientConfig, topic_prefix: str
 ) -> None:

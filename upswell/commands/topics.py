@@ -16,19 +16,34 @@ app = typer.Typer(help="Create or check the ten topics.", no_args_is_help=True)
 def create(
     *,
     partitions: Annotated[
-        int, typer.Option(min=1, max=1_000, help="Partitions of each topic: at most so many scorers.")
+        int, typer.Option(min=1, max=1_000, help="Partitions of each input topic: at most so many scorers.")
     ] = 12,
+    output_partitions: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=1_000,
+            help="Partitions of each output topic, as many as the input topics when left out. A transaction sends a "
+            "request for each that it writes to, so fewer are faster.",
+        ),
+    ] = None,
     replication: Annotated[int, typer.Option(min=1, max=10, help="Copies of each partition.")] = 1,
 ) -> None:
     """Create the topics that are missing; those that exist are checked and left alone.
 
-    Example: upswell topics create --partitions 12 --replication 3
+    Example: upswell topics create --partitions 12 --output-partitions 3 --replication 3
     """
     told = settings()
     from consumer.adapters.kafka_topics import create_topics
 
     topics = Topics(told.topic_prefix)
-    created = create_topics(told.kafka_client(), topics, partitions=partitions, replication=replication)
+    created = create_topics(
+        told.kafka_client(),
+        topics,
+        partitions=partitions,
+        output_partitions=output_partitions,
+        replication=replication,
+    )
     typer.echo(f"created: {', '.join(created) if created else 'none, all ten were there'}")
 
 

@@ -127,8 +127,6 @@ def _server_properties(data_dir: Path, broker_port: int, controller_port: int) -
         "share.coordinator.state.topic.min.isr": "1",
         # The pause is for groups whose members start minutes apart; here it would only be waiting.
         "group.initial.rebalance.delay.ms": "0",
-        # Offsets are one of a transaction's round trips; the broker would let them wait for others for 5 ms.
-        "group.coordinator.append.linger.ms": "0",
         # Killed members must be missed soon in crash tests, whatever session they ask for.
         "group.min.session.timeout.ms": "1000",
         # A killed broker that starts again must wait until its former self counts as gone (9 s by default);
