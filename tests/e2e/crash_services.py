@@ -61,7 +61,7 @@ class CrashServices:
     def fresh_redis(self, store: Store) -> str:
         """Return the URL of a Redis that is empty and whole."""
         if store == "cluster":
-            self.cluster.wait_until_whole()
+            self.cluster.mend()
             client = ClusterClient.from_url(f"redis://{LOOPBACK}:{self.cluster.nodes[0].port}")
             client.flushall()
             client.close()

@@ -68,6 +68,13 @@ class RedisCluster:
             client.execute_command("ACL SETUSER", "default", "-psync", "-sync")
             client.execute_command("CLIENT KILL", "TYPE", "replica")
 
+    def mend(self) -> None:
+        """Let replicas that were cut off hear their primaries again, and wait until the cluster is whole."""
+        for node in self.nodes:
+            with Redis(host=LOOPBACK, port=node.port) as client:
+                client.execute_command("ACL SETUSER", "default", "+psync", "+sync")
+        self.wait_until_whole()
+
     @contextmanager
     def moving_slot(self, key: bytes) -> Iterator[None]:
         """Move the slot of a key to another primary: half of its keys before the block, the rest after it."""
