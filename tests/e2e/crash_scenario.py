@@ -147,7 +147,8 @@ def _others(kind: str, rng: np.random.Generator) -> int:
         return 2
     if "others" in kind or "zombie" in kind or kind == "members come and go, static":
         return 1
-    return int(rng.integers(0, 2)) if "redis" in kind else 0
+    # Alone where two harms belong together: others could leave it too little to come to the second.
+    return int(rng.integers(0, 2)) if "redis" in kind and len(HARMS_OF[kind]) == 1 else 0
 
 
 def _moments(kind: str, number: int, turn: int, rng: np.random.Generator) -> list[Moment]:
