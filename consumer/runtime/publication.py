@@ -16,7 +16,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from consumer.ports import Lane, OutputRecord, Sink, TopicPartition
+from consumer.ports import Clock, Lane, OutputRecord, Sink, TopicPartition
+from consumer.runtime.pacing import Pacing
 from consumer.vocabulary.errors import Retryable
 
 Retrying = Callable[[Callable[[], None]], None]
@@ -36,16 +37,25 @@ class Publisher:
     """Publishes one batch at a time.
 
     retrying : does an action again while it raises `Retryable`
+    pacing : is told how long publications take
     """
 
     sink: Sink
     lane: Lane
+    clock: Clock
     retrying: Retrying
+    pacing: Pacing = field(default_factory=Pacing)
     under_way: Publication | None = field(default=None)
+    started_s: float = 0.0
+
+    def pause_s(self) -> float:
+        """Return how long the loop may wait before it polls, see `pacing`."""
+        is_under_way = self.under_way is not None
+        return self.pacing.pause_s(self.clock.monotonic_s() - self.started_s if is_under_way else None)
 
     def start(self, publication: Publication) -> None:
         """Begin to publish; what was under way has been finished."""
-        self.under_way = publication
+        self.under_way, self.started_s = publication, self.clock.monotonic_s()
         self.lane.start(lambda: self._publish(publication))
 
     def finish(self) -> Mapping[int, int]:
@@ -65,4 +75,6 @@ class Publisher:
         return publication.sequences
 
     def _publish(self, publication: Publication) -> None:
+        started_s = self.clock.monotonic_s()
         self.sink.publish(publication.outputs, publication.positions)
+        self.pacing.note_publication(self.clock.monotonic_s() - started_s)

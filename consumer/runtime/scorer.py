@@ -139,8 +139,9 @@ class Scorer:
     publisher: Publisher = field(init=False)
 
     def __post_init__(self) -> None:
+        ports = self.ports
         self.publisher = Publisher(
-            self.ports.sink, self.ports.lane, lambda action: self._retrying(action, "publish")
+            ports.sink, ports.lane, ports.clock, lambda action: self._retrying(action, "publish")
         )
 
     def run(self, is_stopping: Callable[[], bool]) -> None:
@@ -166,6 +167,8 @@ class Scorer:
 
     def step(self) -> int:
         """Do one batch; return how many records it took in. Its outputs may still be under way afterwards."""
+        if (pause_s := self.publisher.pause_s()) > 0.0:
+            self.ports.clock.sleep_s(pause_s)
         records = self._retrying(
             lambda: self.ports.source.poll(self.limits.batch_records, self.limits.poll_timeout_s), "poll"
         )
@@ -183,7 +186,10 @@ class Scorer:
         decoded = self.decoder.decode(records)
         self._check_dead_letters(decoded, records)
         result = self.decider.run(self._load(decoded), self.models.current())
-        self._publish(self._write(decoded, result))
+        changes = self._write(decoded, result)
+        is_filled = 2 * len(records) > self.limits.batch_records
+        self.publisher.pacing.note_batch(self.ports.clock.monotonic_s() - started_s, is_filled=is_filled)
+        self._publish(changes)
         self._tell(len(records), result, started_s)
 
     # ------------------------------------------------------------ partitions come and go
