@@ -41,7 +41,8 @@ def test_a_filled_bank_is_read_as_any_other(services: Services) -> None:
     fill(services, Size(50, 0, LIVES[0]), products=POLICY.features.product_ids, namespace="nbo.")
     store = RedisStore(services.redis.url, namespace="nbo.")
     found = [
-        inspect_customer(store, POLICY.policy.catalogue, POLICY.features, f"c-{number}") for number in range(50)
+        inspect_customer(store, POLICY.policy.catalogue, POLICY.features, f"c-{number}")
+        for number in range(50)
     ]
     store.close()
     assert all(one is not None and one.features["debit_count_30d"] > 5 for one in found)
