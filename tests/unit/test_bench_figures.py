@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from benchmarks.latency import WARM_S, Sent, quantile, summary
+from benchmarks.latency import Sent, quantile, summary
 from benchmarks.memory import Footprint, cost_growth
 from benchmarks.progress import MeasurementFailed, Rate, Sample, steady_rate, watch
 from benchmarks.results import GOALS, KEYS, Circumstances, Found, derived, page, picture, to_json
@@ -68,7 +68,7 @@ def sent(late_s: float = 0.0, *, n: int, seconds: float) -> Sent:
 
 
 def test_latency_counts_from_when_an_event_was_due_even_if_it_was_sent_late() -> None:
-    n = int(WARM_S * 1_000) + 100
+    n = 1_000
     place_of = {f"d-{i}": i for i in range(n)}
     heard_s = {f"d-{n - 1}": 100.0 + (n - 1) * 0.001 + 0.250}
     found = summary(sent(0.2, n=n, seconds=n / 1_000), place_of, heard_s)
@@ -78,14 +78,14 @@ def test_latency_counts_from_when_an_event_was_due_even_if_it_was_sent_late() ->
 
 
 def test_offers_of_the_warm_up_and_of_others_do_not_count() -> None:
-    n = int(WARM_S * 1_000) + 100
+    n = 1_000
     place_of = {f"d-{i}": i for i in range(n)}
     with pytest.raises(MeasurementFailed, match="no offer"):
         summary(sent(n=n, seconds=n / 1_000), place_of, {"d-0": 101.0, "somebody-else": 101.0})
 
 
 def test_a_sender_that_fell_behind_gives_no_latency() -> None:
-    n = int(WARM_S * 1_000) + 100
+    n = 1_000
     place_of = {f"d-{i}": i for i in range(n)}
     with pytest.raises(MeasurementFailed, match="sender managed"):
         summary(sent(n=n, seconds=n / 900), place_of, {f"d-{n - 1}": 200.0})
