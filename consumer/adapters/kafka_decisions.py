@@ -61,11 +61,9 @@ class KafkaDecisionLog:
         """Nothing is open between two reads."""
 
     def _read(self, partitions: frozenset[int], since_ms: int) -> PublishedDecisions:
-        bounds = self._bounds()
+        bounds, starts = self._range(since_ms)
         consumer = self._consumer("read_committed")
         try:
-            asked = [TopicPartition(self._name, number, since_ms) for number in bounds]
-            starts = consumer.offsets_for_times(asked, timeout=ANSWER_TIMEOUT_S)
             return PublishedDecisions(
                 self._decisions(consumer, starts, bounds, partitions),
                 is_complete=all(_reaches_back(place.offset, bounds[place.partition]) for place in starts),
@@ -73,20 +71,23 @@ class KafkaDecisionLog:
         finally:
             consumer.close()
 
-    def _bounds(self) -> dict[int, Bounds]:
-        """Return partition → where the log begins and ends, open transactions included."""
+    def _range(self, since_ms: int) -> tuple[dict[int, Bounds], list[TopicPartition]]:
+        """Return partition → where the log begins and ends, and where what is wanted begins in each partition.
+
+        Both with what is not committed yet: asked for committed records only, a partition whose newest
+        transaction has its marker under way would say that it holds nothing of that time.
+        """
         consumer = self._consumer("read_uncommitted")
         try:
             numbers = consumer.list_topics(self._name, timeout=START_TIMEOUT_S).topics[self._name].partitions
-            found = {
-                number: consumer.get_watermark_offsets(
-                    TopicPartition(self._name, number), timeout=ANSWER_TIMEOUT_S
-                )
-                for number in sorted(numbers)
+            places = [TopicPartition(self._name, number, since_ms) for number in sorted(numbers)]
+            bounds = {
+                place.partition: Bounds(*consumer.get_watermark_offsets(place, timeout=ANSWER_TIMEOUT_S))
+                for place in places
             }
+            return bounds, consumer.offsets_for_times(places, timeout=ANSWER_TIMEOUT_S)
         finally:
             consumer.close()
-        return {number: Bounds(low, high) for number, (low, high) in found.items()}
 
     def _decisions(
         self,
