@@ -82,9 +82,12 @@ def is_alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    with contextlib.suppress(FileNotFoundError):
+    try:
         return state_and_parent(pid)[0] != "Z"
-    return not Path("/proc/self").exists()
+    except ProcessLookupError:
+        return False  # gone while it was being read
+    except FileNotFoundError:
+        return not Path("/proc/self").exists()
 
 
 def state_and_parent(pid: int) -> tuple[str, int]:

@@ -87,7 +87,8 @@ def test_parity_is_zero_on_a_history_that_the_real_consumer_played(
         found = parity_of(world, history_of(world, Path(folder) / "past"))
     assert not found.has_differences, findings(found)
     assert found.customers is not None
-    assert found.customers.compared >= n_customers - 1
+    # Two are erased, and with few events neither may come back.
+    assert found.customers.compared >= n_customers - 2
 
 
 LOAD = Load(n_customers=30, n_events=400, days=40.0, seed=3, trigger_share=0.4)
