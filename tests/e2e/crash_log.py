@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -55,9 +55,12 @@ class CrashLog:
         return sum(map(len, self.outputs.values()))
 
     def write(self, servers: str, topics: Topics) -> None:
-        """Write the log to its own offsets."""
+        """Write the log to its own offsets: repeated sends must neither double nor reorder it."""
         refused: list[str] = []
-        producer = Producer({"bootstrap.servers": servers, "linger.ms": 5, "compression.type": "lz4"})
+        producer = Producer(
+            {"bootstrap.servers": servers, "linger.ms": 5, "compression.type": "lz4"}
+            | {"enable.idempotence": True}
+        )
         for record in self.records:
             producer.produce(
                 topics.name(record.role),
@@ -65,10 +68,22 @@ class CrashLog:
                 record.key,
                 partition=record.partition,
                 timestamp=record.timestamp_ms,
-                on_delivery=lambda error, _: refused.append(str(error)) if error else None,
+                on_delivery=_refusing(refused, record.offset),
             )
         assert producer.flush(30.0) == 0
         assert not refused, refused[0]
+
+
+def _refusing(refused: list[str], offset: int) -> Callable[[Any, Any], None]:
+    """Return what notes a record that was not delivered, or not to its place."""
+
+    def note(error: Any, message: Any) -> None:
+        if error is not None:
+            refused.append(str(error))
+        elif message.offset() != offset:
+            refused.append(f"a record of offset {offset} went to {message.offset()}")
+
+    return note
 
 
 @cache

@@ -121,7 +121,9 @@ class LearnerCrashRun:
         return self.happened
 
     def _prepare(self) -> None:
-        producer = Producer({"bootstrap.servers": self.deployment.servers, "linger.ms": 5})
+        producer = Producer(
+            {"bootstrap.servers": self.deployment.servers, "linger.ms": 5, "enable.idempotence": True}
+        )
         for key, value in examples():
             partition = partition_of(key, N_PARTITIONS)
             producer.produce(self.deployment.topics.name("examples"), value, key, partition=partition)

@@ -27,7 +27,9 @@ class Input:
 
 def publish(deployment: Deployment, inputs: Iterable[Input]) -> None:
     """Write records with Kafka's own partitioner and wait until all are there."""
-    producer = Producer({"bootstrap.servers": deployment.servers, "partitioner": "murmur2_random"})
+    producer = Producer(
+        {"bootstrap.servers": deployment.servers, "partitioner": "murmur2_random", "enable.idempotence": True}
+    )
     for record in inputs:
         name = deployment.topics.name(record.role)
         producer.produce(name, record.value, record.key, timestamp=record.timestamp_ms)

@@ -31,7 +31,7 @@ def inputs(kafka_broker: KafkaBroker, topic_prefix: str) -> InputTopics:
     """Two partitions; the first holds three transactions, an hour apart."""
     client, topics = client_config(kafka_broker.bootstrap_servers), Topics(topic_prefix)
     create_topics(client, topics, partitions=2)
-    producer = Producer({"bootstrap.servers": kafka_broker.bootstrap_servers})
+    producer = Producer({"bootstrap.servers": kafka_broker.bootstrap_servers, "enable.idempotence": True})
     for hour in range(3):
         producer.produce(
             topics.name("transactions"), b"{}", b"c-1", partition=0, timestamp=AT_MS + hour * 3_600_000

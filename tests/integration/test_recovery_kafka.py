@@ -45,7 +45,7 @@ class Bank:
         self.telemetry = Counts()
         self.policy = with_budgets(retail_bank(), per_day=PLENTY)
         create_topics(self.client, self.topics, partitions=PARTITIONS)
-        producer = Producer({**self.client, "partitioner": "murmur2_random"})
+        producer = Producer({**self.client, "partitioner": "murmur2_random", "enable.idempotence": True})
         for record in (*profiles(LOAD), *events(LOAD, products=self.policy.catalogue.product_ids)):
             name = self.topics.name(record.role)
             producer.produce(name, record.value, record.key, timestamp=record.event_time_ms)
