@@ -1,6 +1,6 @@
 """What a run of the benchmarks found: one JSON file for programs, one page and one picture for people.
 
-Rules of this file: pure, values in and text out. A figure that was not measured is absent, never zero and
+Rules of this file: values in and text out, LIMITS.md read beside it. A figure that was not measured is absent, never zero and
 never taken from another run.
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
 
 from benchmarks.bar_chart import Bar, bar_chart
 
@@ -30,6 +32,10 @@ KEYS = (
     "features",
 )
 """All keys of results.json, in this order."""
+
+
+LIMITS: Final = Path(__file__).with_name("LIMITS.md")
+"""What a person has to say about numbers that do not hold; it stands at the end of the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +177,8 @@ def page(found: Found, circumstances: Circumstances, *, figure_name: str) -> str
             "",
             *(f"- {name}: {text}" for name, text in found.details.items()),
             *(f"- **not measured**: {name}: {text}" for name, text in found.missing.items()),
+            "",
+            LIMITS.read_text("utf-8").rstrip("\n"),
             "",
         ]
     )
