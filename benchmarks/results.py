@@ -1,7 +1,7 @@
 """What a run of the benchmarks found: one JSON file for programs, one page and one picture for people.
 
-Rules of this file: values in and text out, LIMITS.md read beside it. A figure that was not measured is absent, never zero and
-never taken from another run.
+Rules of this file: values in and text out, LIMITS.md beside them. A figure that was not measured is absent,
+never zero and never taken from another run.
 """
 
 from __future__ import annotations
