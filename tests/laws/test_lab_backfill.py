@@ -36,6 +36,8 @@ LIVE = Load(
     start_ms=QUIET.start_ms + 60 * DAY_MS,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @cache
 def views_only() -> Policy:

@@ -24,6 +24,8 @@ from tests.oracles.past_of_world import write_past
 from tests.simulation.small_bank import merged_log, outcomes_of, with_latecomers
 from tests.simulation.world import World, retail_bank, with_budgets
 
+pytestmark = pytest.mark.slow
+
 POLICY = with_budgets(retail_bank(), per_day=1_000)
 
 

@@ -21,6 +21,8 @@ from offline.segmentation.scaling import fit_scaling
 from offline.segmentation.segmented import segmented
 from offline.segmentation.silhouette import silhouettes
 
+pytestmark = pytest.mark.slow
+
 # Eighths have exact products and sums, so that oracles need no allowance for cancelled digits.
 VALUES = st.integers(-800, 800).map(lambda eighths: eighths / 8)
 
