@@ -10,15 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from consumer.policy.yaml_lines import LocatedYaml, YamlFault, read_yaml
-from consumer.vocabulary.errors import ConfigurationError
+from offline.yaml_document import read_document
 
 DEFAULT_RULES: Final = Path(__file__).parents[2] / "deploy" / "lab" / "segment_rules.yaml"
-RULES_BYTES_MAX: Final = 262_144
-"""People write and review rules; a larger file is the wrong file."""
-
 CHANNEL: Final = "{channel}"
 """In a recommendation: the contact channel that stands out most in the segment."""
 
@@ -124,34 +120,4 @@ def read_rules(file: Path) -> SegmentRules:
     ConfigurationError
         one sentence with file, line and field: mend the file, no segment was named
     """
-    located = _located(file)
-    try:
-        return SegmentRules.model_validate(located.data)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        path = tuple(first["loc"])
-        field = ".".join(map(str, path)) or "the file"
-        message = first["msg"].removeprefix("Value error, ")
-        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise ConfigurationError(
-            f"segment rules {file}, line {located.line_of(path)}, {field}: {message}{more}"
-        ) from error
-
-
-def _located(file: Path) -> LocatedYaml:
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise ConfigurationError(f"segment rules {file} cannot be read: {error.strerror or error}") from error
-    if len(content) > RULES_BYTES_MAX:
-        raise ConfigurationError(
-            f"segment rules {file} have {len(content):,} bytes, more than the {RULES_BYTES_MAX:,} of rules"
-        )
-    try:
-        return read_yaml(content.decode())
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(
-            f"segment rules {file} are not UTF-8 text at byte {error.start:,}"
-        ) from error
-    except YamlFault as fault:
-        raise ConfigurationError(f"segment rules {file}, line {fault.line}: the file {fault.text}") from fault
+    return read_document(file, SegmentRules, what="segment rules", begins_with="families")

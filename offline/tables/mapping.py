@@ -26,10 +26,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from consumer.policy.yaml_lines import LocatedYaml, YamlFault, read_yaml
-from consumer.vocabulary.errors import ConfigurationError
+from offline.yaml_document import read_document
 
 Role = Literal["id", "key", "feature", "contact_channel", "value", "label", "protected", "ignore"]
 """What a column is for. `key` identifies somebody without being unique; `value` is what the customer is
@@ -50,9 +49,6 @@ DEFAULT_MARKERS: Final = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None",
 
 TRUE_WORDS: Final = ("1", "1.0", "true", "True", "TRUE", "yes", "Yes", "Y", "t", "T")
 FALSE_WORDS: Final = ("0", "0.0", "false", "False", "FALSE", "no", "No", "N", "f", "F")
-
-MAPPING_BYTES_MAX: Final = 262_144
-"""People write and review mappings; a larger file is the wrong file."""
 
 
 def _one_character(text: str) -> str:
@@ -201,34 +197,4 @@ def read_mapping(file: Path) -> TableMapping:
     ConfigurationError
         one sentence with file, line and field: mend the mapping, no row was read
     """
-    located = _located(file)
-    if not isinstance(located.data, dict):
-        raise ConfigurationError(f"mapping {file}, line 1: the file must begin with `name:`")
-    try:
-        return TableMapping.model_validate(located.data)
-    except ValidationError as error:
-        faults = error.errors(include_url=False)
-        path = tuple(faults[0]["loc"])
-        message = faults[0]["msg"].removeprefix("Value error, ")
-        field = ".".join(map(str, path)) or "the file"
-        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        raise ConfigurationError(
-            f"mapping {file}, line {located.line_of(path)}, {field}: {message}{more}"
-        ) from error
-
-
-def _located(file: Path) -> LocatedYaml:
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise ConfigurationError(f"mapping {file} cannot be read: {error.strerror or error}") from error
-    if len(content) > MAPPING_BYTES_MAX:
-        raise ConfigurationError(
-            f"mapping {file} has {len(content):,} bytes, more than the {MAPPING_BYTES_MAX:,} of a mapping"
-        )
-    try:
-        return read_yaml(content.decode())
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"mapping {file} is not UTF-8 text at byte {error.start:,}") from error
-    except YamlFault as fault:
-        raise ConfigurationError(f"mapping {file}, line {fault.line}: the file {fault.text}") from fault
+    return read_document(file, TableMapping, what="mapping", begins_with="name")
