@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -23,7 +22,7 @@ from tests.e2e.crash_log import N_PARTITIONS, CrashLog, Sequences, crash_log, se
 from tests.e2e.crash_scenario import KILL, RANDOM_TIME, Moment, Scenario
 from tests.e2e.crash_services import CrashServices
 from tests.e2e.kafka_reading import keep_everything, read
-from tests.e2e.processes import Deployment, RoleProcess
+from tests.e2e.processes import STRUCK, Deployment, RoleProcess
 from tests.simulation.world import ALL_OUTPUTS
 
 RUN_WITHIN_S: Final = 90.0
@@ -31,9 +30,6 @@ LOOK_EVERY_S: Final = 0.01
 SETTLE_S: Final = 0.1
 SESSION_SECONDS: Final = "2"
 """Long enough that a starved test machine rarely takes a living member for dead; if it does, nothing must break."""
-
-STRUCK: Final = 256 - signal.SIGKILL
-"""What the leash of a killed process ends with."""
 
 HALF_MOVED_S: Final = 0.4
 END_MS: Final = 2**62

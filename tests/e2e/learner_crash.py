@@ -24,11 +24,11 @@ from consumer.features.catalogue import catalogue_for
 from consumer.runtime.learner import Learner, LearnerModels, LearnerPorts
 from consumer.vocabulary.messages import ModelSnapshot
 from tests.e2e.crash_log import N_PARTITIONS, crash_log
-from tests.e2e.crash_run import STRUCK, CrashRunFailed, deployed_run, failpoint_of
+from tests.e2e.crash_run import CrashRunFailed, deployed_run, failpoint_of
 from tests.e2e.crash_scenario import RANDOM_TIME, Moment, Scenario
 from tests.e2e.crash_services import CrashServices
 from tests.e2e.kafka_reading import SILENT_S, Record, read
-from tests.e2e.processes import Deployment, RoleProcess
+from tests.e2e.processes import STRUCK, Deployment, RoleProcess
 from tests.simulation.world import StillClock, retail_bank
 
 REPEATS: Final = 40

@@ -40,6 +40,10 @@ Totals = Counter[tuple[str, str]]
 """(metric without `upswell_`, label value or "") → total."""
 
 
+STRUCK: Final = 256 - signal.SIGKILL
+"""What the leash of a killed process ends with."""
+
+
 class Leash(Protocol):
     """What tells of a process' end, and ends it when it is let go of; `subprocess.Popen` is one."""
 
@@ -233,6 +237,10 @@ class Deployment:
         )
         self._stack.callback(process.release)
         return process
+
+    def release(self) -> None:
+        """End every process that still runs."""
+        self._stack.pop_all().close()
 
     def start_ready(self, *command: str, **variables: str) -> RoleProcess:
         """Start a role and wait until it owns partitions."""

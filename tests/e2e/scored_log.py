@@ -114,7 +114,12 @@ def gained(deployment: Deployment, run: str) -> Iterator[list[Scored]]:
     """Give a list that holds, after the block, what the block's scorers made of the log."""
     before = output_ends(deployment)
     found: list[Scored] = []
-    yield found
+    try:
+        yield found
+    except BaseException:
+        # Nobody of this run may write into what the next one gains.
+        deployment.release()
+        raise
     gain = read(deployment, "offers", "decisions", "examples", "dead_letter", since=before)
     output = sorted((record.role, record.key, record.value or b"") for record in gain)
     found.append(Scored([*output], stored_records(deployment, run)))
