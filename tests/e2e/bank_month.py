@@ -20,7 +20,7 @@ CUSTOMERS: Final = int(os.environ.get("UPSWELL_TEST_MONTH_CUSTOMERS", "5000"))
 DAYS: Final = 30
 PARTITIONS: Final = 4
 RUN_WITHIN_S: Final = 500.0
-READ_WITHIN_S: Final = 30.0
+READ_WITHIN_S: Final = 120.0
 OUTPUT_DOCUMENTS: Final = ("offers", "decisions", "examples", "models")
 
 Document = Mapping[str, Any]
@@ -84,7 +84,7 @@ def live(deployment: Deployment) -> Month:
     )
     totals = added_up(scorers)
     wanted = totals_of(totals, "examples_total")
-    learner.wait_until(lambda: learner.totals()["examples_read_total", ""] >= wanted, "taught", within_s=30.0)
+    learner.wait_until(lambda: learner.totals()["examples_read_total", ""] >= wanted, "taught", within_s=READ_WITHIN_S)
     learned = learner.totals()
     for process in (*scorers, learner):
         process.stop()

@@ -30,7 +30,7 @@ from upswell.embedded.redis import RedisServer
 
 UPSWELL: Final = str(Path(sys.executable).with_name("upswell"))
 READY_WITHIN_S: Final = 60.0
-STOPPED_WITHIN_S: Final = 10.0
+STOPPED_WITHIN_S: Final = 30.0
 COMMAND_WITHIN_S: Final = 280.0
 """Less than what pytest allows a test, so that a command that hangs is told with what it printed."""
 

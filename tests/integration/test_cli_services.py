@@ -29,7 +29,7 @@ from upswell.embedded.free_ports import free_port
 from upswell.embedded.kafka import KafkaBroker
 from upswell.embedded.redis import RedisServer
 
-SAID_WITHIN_S = 10.0
+SAID_WITHIN_S = 30.0
 T_MS = 1_740_000_000_000
 N_PARTITIONS = 6
 

@@ -36,7 +36,7 @@ SERVICES: Final[dict[str, dict[str, Any]]] = COMPOSE["services"]
 OURS: Final = sorted(name for name, service in SERVICES.items() if "build" in service)
 
 WITHIN_S: Final = 60.0
-STOPPED_WITHIN_S: Final = 10.0
+STOPPED_WITHIN_S: Final = 30.0
 ASK_EVERY_S: Final = 0.3
 
 Rewrite = Callable[[str], str]

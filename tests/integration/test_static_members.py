@@ -14,7 +14,7 @@ from consumer.vocabulary.errors import Fenced
 from consumer.vocabulary.topics import Topics
 from upswell.embedded.kafka import KafkaBroker
 
-WITHIN_S: Final = 30.0
+WITHIN_S: Final = 90.0
 
 
 class Listener:
