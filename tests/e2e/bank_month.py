@@ -84,7 +84,9 @@ def live(deployment: Deployment) -> Month:
     )
     totals = added_up(scorers)
     wanted = totals_of(totals, "examples_total")
-    learner.wait_until(lambda: learner.totals()["examples_read_total", ""] >= wanted, "taught", within_s=READ_WITHIN_S)
+    learner.wait_until(
+        lambda: learner.totals()["examples_read_total", ""] >= wanted, "taught", within_s=READ_WITHIN_S
+    )
     learned = learner.totals()
     for process in (*scorers, learner):
         process.stop()
