@@ -43,6 +43,7 @@ from consumer.features.catalogue import catalogue_for
 from consumer.features.record import pack
 from consumer.learning.open_decisions import next_due_ms, pack_all
 from consumer.ports import PartitionState, PartitionWrite
+from consumer.vocabulary.deadlines import DeadlineMove
 from upswell.example_customers import A_YEAR, END_MS, Life, example_customers
 
 PATIENCE_S: Final = 120.0
@@ -161,7 +162,7 @@ def _writes(
             after=after,
             records={name: past.record for name, past in part.items()},
             open_decisions={name: past.open_decisions for name, past in part.items() if past.open_decisions},
-            deadlines={name: past.due_ms for name, past in part.items() if past.due_ms is not None},
+            deadlines={name: DeadlineMove(None, past.due_ms) for name, past in part.items() if past.due_ms},
             outbox=None,
             published_sequence=0,
         )

@@ -74,6 +74,7 @@ class InMemory:
             tuple(decoded.customer_partition.tolist()),
             [self.records.get(name) for name in decoded.customer_ids],
             [self.open_decisions.get(name) for name in decoded.customer_ids],
+            (),
             {p: self.progress.get(p, PartitionProgress(0, {})) for p in {p for _, p in decoded.positions}},
         )
         result = self._timed("fold, score, decide", lambda: self.core.pipeline.run(loaded, self.models))
@@ -94,8 +95,9 @@ class InMemory:
         kept = {names[row]: value for row, value in enumerate(result.records) if value is not None}
         packed(interleaved([name.encode() for name in kept], kept.values()))
         self.records |= kept
-        for row, value in result.open_decisions.items():
-            self.open_decisions[names[row]] = value or b""
+        self.open_decisions |= {
+            names[row]: value for row, value in enumerate(result.open_decisions) if value is not None
+        }
         self.progress |= result.progress
 
     def _timed(self, name: str, call: Callable[[], Result]) -> Result:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from consumer.vocabulary.deadlines import DeadlineMove, Span
 from consumer.vocabulary.log import OutputRecord, RawRecord, TopicPartition
 from consumer.vocabulary.past import PublishedDecisions
 
@@ -112,16 +113,19 @@ class PartitionWrite:
     """Everything that one batch changes in one partition: written in one atomic call, or not at all.
 
     The call first checks that `expected` (epoch and sequence) is what the store holds, else `Fenced`.
-    `records` and `open_decisions`: customer id → bytes, None deletes. `deadlines`: customer id →
-    earliest deadline of its open decisions in ms, None removes. `outbox` is stored under
-    `after.sequence`; entries up to `published_sequence` are dropped.
+
+    records : customer id → its record; None deletes the customer, open decisions included
+    open_decisions : customer id → its open decisions, of those in `records` that have some: a customer is
+        written whole
+    deadlines : customer id → how the earliest deadline of its open decisions moves, where it moves
+    outbox : is stored under `after.sequence`; entries up to `published_sequence` are dropped
     """
 
     expected: PartitionState
     after: PartitionState
     records: Mapping[str, bytes | None]
-    open_decisions: Mapping[str, bytes | None]
-    deadlines: Mapping[str, int | None]
+    open_decisions: Mapping[str, bytes]
+    deadlines: Mapping[str, DeadlineMove]
     outbox: OutboxEntry | None
     published_sequence: int
 
@@ -152,8 +156,12 @@ class StateStore(Protocol):
     def load(self, wanted: Mapping[int, Sequence[str]]) -> dict[int, LoadedCustomers]:
         """Fetch records and open decisions of customers (partition → ids), all partitions at once."""
 
-    def due(self, until_ms: Mapping[int, int], limit: int) -> dict[int, Due]:
-        """Return for each partition up to `limit` customers with the earliest deadlines ≤ its time."""
+    def due(self, spans: Mapping[int, Span]) -> dict[int, Due]:
+        """Return the customers whose earliest deadline lies in their partition's span.
+
+        Nobody's deadline lies before the span: a span begins where the partition's stream time stands, and
+        what is over by then was closed by the write that moved it there.
+        """
 
     def write(self, changes: Sequence[PartitionWrite]) -> frozenset[int]:
         """Apply each partition's change atomically; return the partitions that were fenced.

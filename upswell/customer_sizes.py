@@ -6,12 +6,13 @@ time that the record is as of) is the rest.
 
 Redis adds to the bytes of a value what it needs to find it again, and its allocator rounds up:
 
-    record           value, header and end of string   allocated(6 + bytes), e.g. 768 for 748
-                     object that points to it          16
-                     key {p}:c:<id>                    allocated(2 + length)
-                     entry and place in the table      24 + 12 (a table is between half full and full)
-    open decisions   the same again, if there is one; and in the sorted set of deadlines
-                     node, element, entry, place       45 + allocated(2 + length of the id) + 24 + 12
+    customer    record, open decisions and 2 bytes     allocated(6 + bytes), e.g. 896 for 890
+                that part them, header, end of string
+                object that points to it               16
+                key {p}:c:<id>                         allocated(2 + length)
+                entry and place in the table           24 + 12 (a table is between half full and full)
+    deadline    in a small sorted set of its hour      id and 2 bytes, 6 for the time, an eighth of rounding
+                share of that set's own key            170 / 40 (a million customers, twelve partitions)
 
 Rules of this file: nothing is guessed about a customer, everything is made by the fold; Redis' part is the
 arithmetic above, which an integration test holds against a real Redis.
@@ -27,6 +28,7 @@ from typing import Final
 
 import numpy as np
 
+from consumer.adapters.customer_value import joined
 from consumer.features.catalogue import FeatureCatalogue
 from consumer.features.decayed_columns import FAMILIES
 from consumer.features.fields import PROFILE_FIELD_NAMES, RECENT_EVENT_FIELD_NAMES
@@ -37,7 +39,7 @@ from upswell.example_customers import LIVES, Life, example_customers
 
 LIMIT_BYTES: Final = 1_000
 SAMPLE: Final = 100
-_RECORD_KEY_BYTES: Final = len("{nbo.17}:c:customer-0123456")
+_KEY_BYTES: Final = len("{nbo.17}:c:customer-0123456")
 _ID_BYTES: Final = len("customer-0123456")
 
 _SMALL: Final = (*range(8, 65, 8), 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512)
@@ -50,8 +52,11 @@ _CLASSES: Final[tuple[int, ...]] = (*_SMALL, *_LARGE)
 _OBJECT: Final = 16
 _ENTRY: Final = 24
 _PLACE: Final = 12
-_SKIP_NODE: Final = 45
-"""Mean of a node: 24 bytes, 16 for each of 1.33 levels, rounded up."""
+_IN_SET: Final = 2 + 6
+_ROUNDING: Final = 1.125
+_SET_OF_AN_HOUR: Final = 170
+_IN_AN_HOUR: Final = 40
+"""Deadlines in one hour of one partition, in a bank of a million customers over twelve partitions."""
 
 _FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "profile": PROFILE_FIELD_NAMES,
@@ -150,9 +155,9 @@ def string_bytes(value: bytes, key_bytes: int) -> int:
     return allocated(len(value) + header + 1) + _OBJECT + allocated(key_bytes + 2) + _ENTRY + _PLACE
 
 
-def deadline_bytes(id_bytes: int) -> int:
-    """Return what Redis needs for one customer in the sorted set of deadlines."""
-    return _SKIP_NODE + allocated(id_bytes + 2) + _ENTRY + _PLACE
+def deadline_bytes(id_bytes: int) -> float:
+    """Return what Redis needs for one customer in the sorted set of an hour's deadlines."""
+    return (id_bytes + _IN_SET) * _ROUNDING + _SET_OF_AN_HOUR / _IN_AN_HOUR
 
 
 def _names() -> Iterable[str]:
@@ -187,23 +192,23 @@ def _around(
 ) -> tuple[Part, ...]:
     """Return what is needed beside the records' own bytes."""
     row_bytes = open_decision_dtype(len(features.input_names)).itemsize
-    keys = [
-        _mean(string_bytes(value, _RECORD_KEY_BYTES) - len(value) for value in values) for values in packed
+    own = tuple(_mean(map(len, values)) for values in decisions)
+    whole = [
+        [joined(record, value) for record, value in zip(*of_life, strict=True)]
+        for of_life in zip(packed, decisions, strict=True)
     ]
-    own = [_mean(map(len, values)) for values in decisions]
-    held = [
-        _mean(
-            string_bytes(v, _RECORD_KEY_BYTES) - len(v) + deadline_bytes(_ID_BYTES) if v else 0
-            for v in values
-        )
-        for values in decisions
-    ]
+    stored = [_mean(string_bytes(value, _KEY_BYTES) for value in values) for values in whole]
+    keys = tuple(
+        total - _mean(map(len, records)) - open_bytes
+        for total, records, open_bytes in zip(stored, packed, own, strict=True)
+    )
+    held = tuple(_mean(deadline_bytes(_ID_BYTES) if v else 0 for v in values) for values in decisions)
     return (
-        Part("key and entry of the record", None, tuple(keys)),
-        Part("open decisions", row_bytes, tuple(own)),
-        Part("their key, entry and deadline", None, tuple(held)),
+        Part("open decisions", row_bytes, own),
+        Part("deadline of the open decisions", None, held),
+        Part("key, entry and rounding", None, keys),
     )
 
 
-def _mean(numbers: Iterable[int]) -> float:
+def _mean(numbers: Iterable[float]) -> float:
     return float(np.mean(list(numbers)))

@@ -28,18 +28,17 @@ class StateClearing:
         self._namespace = namespace.encode()
 
     def clear(self, partition: int) -> None:
-        """Unlink every customer's keys of a partition."""
+        """Unlink every customer of a partition, and the hours of their deadlines."""
         tag = b"{%b%d}" % (self._namespace, partition)
         with self._nodes.conversation(self._nodes.node_of(tag)) as talk:
             cursor = b"0"
             while True:
-                scan = [b"SCAN", cursor, b"MATCH", tag + b":[co]:*", b"COUNT", b"%d" % KEYS_A_STEP]
+                scan = [b"SCAN", cursor, b"MATCH", tag + b":[cd]*:*", b"COUNT", b"%d" % KEYS_A_STEP]
                 ((cursor, keys),) = talk.say([packed(scan)])
                 if keys:
                     talk.say([packed([b"UNLINK", *keys])])
                 if cursor == b"0":
-                    break
-            talk.say([packed([b"UNLINK", tag + b":due"])])
+                    return
 
     def close(self) -> None:
         """Close all connections."""

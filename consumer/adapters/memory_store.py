@@ -16,7 +16,8 @@ from typing import TypeVar
 
 from consumer.adapters.ownership import Standing, standing_of, wrong_partition_count
 from consumer.ports import Due, LoadedCustomers, OutboxEntry, PartitionState, PartitionWrite
-from consumer.vocabulary.errors import ConfigurationError
+from consumer.vocabulary.deadlines import Span
+from consumer.vocabulary.errors import ConfigurationError, Defect
 
 Value = TypeVar("Value")
 
@@ -73,15 +74,15 @@ class MemoryStore:
             list(map(stored.records.get, customer_ids)), list(map(stored.open_decisions.get, customer_ids))
         )
 
-    def due(self, until_ms: Mapping[int, int], limit: int) -> dict[int, Due]:
-        """Return the customers with the earliest deadlines up to each partition's time."""
-        return {partition: self._due(partition, time_ms)[:limit] for partition, time_ms in until_ms.items()}
+    def due(self, spans: Mapping[int, Span]) -> dict[int, Due]:
+        """Return the customers whose earliest deadline lies in their partition's span."""
+        return {partition: self._due(partition, span) for partition, span in spans.items()}
 
-    def _due(self, partition: int, until_ms: int) -> Due:
+    def _due(self, partition: int, span: Span) -> Due:
         stored = self.partitions.get(partition)
         deadlines = stored.deadlines if stored is not None else {}
         # In the order of Redis' sorted sets: by deadline, then by the bytes of the id.
-        due = sorted((at, customer_id) for customer_id, at in deadlines.items() if at <= until_ms)
+        due = sorted((at, name) for name, at in deadlines.items() if span.after_ms < at <= span.until_ms)
         return [(customer_id, at) for at, customer_id in due]
 
     def write(self, changes: Sequence[PartitionWrite]) -> frozenset[int]:
@@ -129,14 +130,36 @@ class MemoryStore:
 
 def _put(change: PartitionWrite, stored: StoredPartition) -> None:
     """Apply a change to what is stored of its partition."""
+    _check_whole(change, stored)
     _apply(stored.records, change.records)
-    _apply(stored.open_decisions, change.open_decisions)
-    _apply(stored.deadlines, change.deadlines)
+    _apply(stored.open_decisions, {name: change.open_decisions.get(name) for name in change.records})
+    _apply(stored.deadlines, {name: move.after_ms for name, move in change.deadlines.items()})
     for sequence in [sequence for sequence in stored.outbox if sequence <= change.published_sequence]:
         del stored.outbox[sequence]
     if change.outbox is not None:
         stored.outbox[change.after.sequence] = change.outbox
     stored.state = change.after
+
+
+def _check_whole(change: PartitionWrite, stored: StoredPartition) -> None:
+    """Make sure of what a store under one key, with deadlines in several sets, relies upon.
+
+    Raises
+    ------
+    Defect : open decisions come without a record, a deadline moves from where it is not, or one is left behind
+    """
+    alone = [name for name in change.open_decisions if change.records.get(name) is None]
+    elsewhere = [
+        name for name, move in change.deadlines.items() if stored.deadlines.get(name) != move.before_ms
+    ]
+    after = {name: move.after_ms for name, move in change.deadlines.items()}
+    end_ms = change.after.stream_time_ms
+    behind = [name for name, at in (stored.deadlines | after).items() if at is not None and at <= end_ms]
+    if alone or elsewhere or behind:
+        raise Defect(
+            f"open decisions without a record: {alone}; deadlines that were elsewhere: {elsewhere}; "
+            f"that are over and stay: {behind}"
+        )
 
 
 def _apply(values: MutableMapping[str, Value], changes: Mapping[str, Value | None]) -> None:

@@ -3,10 +3,10 @@
 All keys of a partition carry its tag, so they live in one slot of a Redis Cluster and on one node,
 where Redis applies and replicates them in order. For namespace `nbo.` and partition 17:
 
-    {nbo.17}:c:<customer id>   the customer's record
-    {nbo.17}:o:<customer id>   the customer's open decisions
-    {nbo.17}:due               sorted set: customer id by the earliest deadline of its open decisions
-    {nbo.17}:pos               hash: epoch, sequence, n_partitions, and the rest of the state as JSON
+    {nbo.17}:c:<customer id>   the customer's record and open decisions (`customer_value`)
+    {nbo.17}:due:<hour>        sorted set: customer id by the earliest deadline of its open decisions, in ms since
+                               the beginning of the hour, of those whose deadline lies in this hour since 1970
+    {nbo.17}:pos               hash: epoch, sequence, n_partitions, form, and the rest of the state as JSON
     {nbo.17}:out               hash: sequence → outbox entry (MessagePack)
     {nbo.}:layouts             hash: fingerprint → layout JSON
 
@@ -14,7 +14,9 @@ A write is WATCH pos, read epoch and sequence, check them, MULTI, MSET …, EXEC
 partitions of a batch together, and EXEC does nothing when another owner has touched `pos` in between. A
 script would do it in one, but runs slower than MSET by more than the round trip costs.
 
-Rules of this file: a record is bytes; only `pos` and the outbox are looked into.
+A set of one hour is small, and Redis keeps a small sorted set in a quarter of the room of a large one.
+
+Rules of this file: a customer is bytes; only `pos` and the outbox are looked into.
 """
 
 from __future__ import annotations
@@ -25,21 +27,26 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import compress
 from secrets import randbelow
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
+from consumer.adapters.customer_value import joined, parted
 from consumer.adapters.ownership import Standing, standing_of, wrong_partition_count
 from consumer.adapters.redis_expiry import ExpirySweep
 from consumer.adapters.redis_nodes import RedisNodes, Reply
 from consumer.adapters.resp import interleaved, packed
 from consumer.ports import Due, LoadedCustomers, OutboxEntry, PartitionState, PartitionWrite
+from consumer.vocabulary.deadlines import DeadlineMove, Span
 from consumer.vocabulary.errors import ConfigurationError, Defect
+from consumer.vocabulary.time import HOUR_MS
 
 _MULTI: Final = packed([b"MULTI"])
 _EXEC: Final = packed([b"EXEC"])
 _UNWATCH: Final = packed([b"UNWATCH"])
 _CHECKED: Final = (b"epoch", b"sequence")
+_FORM: Final = b"2"
+"""Of the keys and values above; the first form kept open decisions under a key of their own."""
 _EPOCH_STEP_MAX: Final = 2**31
 """Epochs grow by a random step: after Redis has lost writes, the next epoch in turn could be one that a former
 owner still holds, and it would pass the check. 2 ** 32 takeovers fit into Redis' 64 bits."""
@@ -93,15 +100,15 @@ class RedisStore:
     def take_over(self, partition: int, *, n_partitions: int) -> tuple[PartitionState, list[OutboxEntry]]:
         """Raise the epoch, then return state and outbox."""
         keys = _Keys(self._namespace, partition)
-        (stored_count,) = self._exchange(keys, [packed([b"HGET", keys.pos, b"n_partitions"])])
-        if stored_count is not None and int(stored_count) != n_partitions:
-            raise ConfigurationError(wrong_partition_count(partition, int(stored_count), n_partitions))
+        stored_count = self._partition_count(keys, partition)
+        if stored_count not in (None, n_partitions):
+            raise ConfigurationError(wrong_partition_count(partition, stored_count or 0, n_partitions))
         replies = self._exchange(
             keys,
             [
                 _MULTI,
                 packed([b"HINCRBY", keys.pos, b"epoch", b"%d" % (1 + randbelow(_EPOCH_STEP_MAX))]),
-                packed([b"HSETNX", keys.pos, b"n_partitions", b"%d" % n_partitions]),
+                packed([b"HSET", keys.pos, b"n_partitions", b"%d" % n_partitions, b"form", _FORM]),
                 packed([b"HGETALL", keys.pos]),
                 packed([b"HGETALL", keys.out]),
                 _EXEC,
@@ -118,34 +125,39 @@ class RedisStore:
     # ------------------------------------------------------------ reading
 
     def load(self, wanted: Mapping[int, Sequence[str]]) -> dict[int, LoadedCustomers]:
-        """Fetch records and open decisions with one MGET a partition, all of them at once."""
+        """Fetch customers with one MGET a partition, all of them at once."""
         questions = {partition: ids for partition, ids in wanted.items() if ids}
         loaded = {partition: LoadedCustomers([], []) for partition in wanted.keys() - questions.keys()}
         commands = {p: _mget(_Keys(self._namespace, p), ids) for p, ids in questions.items()}
-        for partition, values in self._at_once(commands).items():
-            half = len(questions[partition])
-            loaded[partition] = LoadedCustomers(values[:half], values[half:])
+        for partition, (values,) in self._at_once(commands).items():
+            parts = list(map(parted, values))
+            loaded[partition] = LoadedCustomers([part[0] for part in parts], [part[1] for part in parts])
         return loaded
 
-    def due(self, until_ms: Mapping[int, int], limit: int) -> dict[int, Due]:
-        """Return the customers with the earliest deadlines up to each partition's time."""
-        commands = {}
-        for partition, time_ms in until_ms.items():
-            key = _Keys(self._namespace, partition).due
-            words = [b"ZRANGEBYSCORE", key, b"-inf", b"%d" % time_ms, b"WITHSCORES", b"LIMIT", b"0"]
-            commands[partition] = packed([*words, b"%d" % limit])
+    def due(self, spans: Mapping[int, Span]) -> dict[int, Due]:
+        """Return the customers whose earliest deadline lies in their partition's span, hour by hour."""
+        commands = {p: _due_commands(_Keys(self._namespace, p), span) for p, span in spans.items()}
         return {
             partition: [
-                (name.decode(), int(score)) for name, score in zip(reply[::2], reply[1::2], strict=True)
+                (name.decode(), hour * HOUR_MS + int(score))
+                for hour, reply in zip(_hours(spans[partition]), replies, strict=True)
+                for name, score in zip(reply[::2], reply[1::2], strict=True)
             ]
-            for partition, reply in self._at_once(commands).items()
+            for partition, replies in self._at_once(commands).items()
         }
 
     def partition_count(self) -> int | None:
         """Return the number of partitions that the state was written with, None before it was ever owned."""
-        key = _Keys(self._namespace, 0).pos
-        (stored_count,) = self._exchange_at(key, [packed([b"HGET", key, b"n_partitions"])])
-        return None if stored_count is None else int(stored_count)
+        return self._partition_count(_Keys(self._namespace, 0), 0)
+
+    def _partition_count(self, keys: _Keys, partition: int) -> int | None:
+        """Return the number of partitions that a partition's state was written with, if it is of our form."""
+        ((count, form),) = self._exchange(keys, [packed([b"HMGET", keys.pos, b"n_partitions", b"form"])])
+        if count is None:
+            return None
+        if form != _FORM:
+            raise ConfigurationError(_other_form(partition, form))
+        return int(count)
 
     def read_customer(self, partition: int, customer_id: str) -> LoadedCustomers:
         """Read one customer without owning its partition."""
@@ -213,11 +225,11 @@ class RedisStore:
     def _exchange_at(self, key: bytes, commands: Sequence[bytes]) -> list[Reply]:
         return self._nodes.at_once({key: commands})[key]
 
-    def _at_once(self, commands: Mapping[int, bytes]) -> dict[int, Reply]:
-        """Exchange one command for one reply a partition."""
+    def _at_once(self, commands: Mapping[int, Sequence[bytes]]) -> dict[int, list[Reply]]:
+        """Exchange each partition's commands for its replies."""
         key_of = {partition: _Keys(self._namespace, partition).pos for partition in commands}
-        replies = self._nodes.at_once({key_of[p]: [command] for p, command in commands.items()})
-        return {partition: replies[key][0] for partition, key in key_of.items()}
+        replies = self._nodes.at_once({key_of[p]: of_partition for p, of_partition in commands.items()})
+        return {partition: replies[key] for partition, key in key_of.items()}
 
 
 class _Keys:
@@ -226,23 +238,22 @@ class _Keys:
     Examples
     --------
     >>> keys = _Keys(b"nbo.", 17)
-    >>> keys.records(["c-1"]), keys.due
-    ([b'{nbo.17}:c:c-1'], b'{nbo.17}:due')
+    >>> keys.customers(["c-1"]), keys.due(480_000)
+    ([b'{nbo.17}:c:c-1'], b'{nbo.17}:due:480000')
     """
 
     def __init__(self, namespace: bytes, partition: int) -> None:
         tag = b"{%b%d}" % (namespace, partition)
         self.pos = tag + b":pos"
         self.out = tag + b":out"
-        self.due = tag + b":due"
-        self._record = tag + b":c:"
-        self._open = tag + b":o:"
+        self._due = tag + b":due:"
+        self._customer = tag + b":c:"
 
-    def records(self, customer_ids: Iterable[str]) -> list[bytes]:
-        return [self._record + customer_id.encode() for customer_id in customer_ids]
+    def due(self, hour: int) -> bytes:
+        return self._due + b"%d" % hour
 
-    def open_decisions(self, customer_ids: Iterable[str]) -> list[bytes]:
-        return [self._open + customer_id.encode() for customer_id in customer_ids]
+    def customers(self, customer_ids: Iterable[str]) -> list[bytes]:
+        return [self._customer + customer_id.encode() for customer_id in customer_ids]
 
 
 @dataclass(slots=True)
@@ -277,17 +288,31 @@ class _Write:
         return replies is not None
 
 
-def _mget(keys: _Keys, customer_ids: Sequence[str]) -> bytes:
-    return packed([b"MGET", *keys.records(customer_ids), *keys.open_decisions(customer_ids)])
+def _mget(keys: _Keys, customer_ids: Sequence[str]) -> list[bytes]:
+    return [packed([b"MGET", *keys.customers(customer_ids)])]
+
+
+def _due_commands(keys: _Keys, span: Span) -> list[bytes]:
+    hours = _hours(span)
+    untils = [b"+inf"] * (len(hours) - 1) + [b"%d" % (span.until_ms % HOUR_MS)]
+    return [
+        packed([b"ZRANGEBYSCORE", keys.due(hour), b"-inf", until, b"WITHSCORES"])
+        for hour, until in zip(hours, untils, strict=True)
+    ]
+
+
+def _hours(span: Span) -> range:
+    return range(span.after_ms // HOUR_MS, span.until_ms // HOUR_MS + 1)
 
 
 def _commands(keys: _Keys, change: PartitionWrite, dropped: Sequence[int]) -> list[bytes]:
     """Return what goes between MULTI and EXEC."""
-    kept = {name: value for name, value in change.records.items() if value is not None}
-    kept_open = {name: value for name, value in change.open_decisions.items() if value is not None}
-    gone = keys.records(_deleted(change.records)) + keys.open_decisions(_deleted(change.open_decisions))
-    values = interleaved(keys.records(kept), kept.values())
-    values += interleaved(keys.open_decisions(kept_open), kept_open.values())
+    open_of = change.open_decisions.get
+    kept = {
+        name: joined(record, open_of(name)) for name, record in change.records.items() if record is not None
+    }
+    gone = keys.customers(name for name, record in change.records.items() if record is None)
+    values = interleaved(keys.customers(kept), kept.values())
     commands = [packed([b"HSET", keys.pos, *_state_words(change.after)])]
     if values:
         commands.append(packed([b"MSET", *values]))
@@ -302,19 +327,29 @@ def _commands(keys: _Keys, change: PartitionWrite, dropped: Sequence[int]) -> li
     return commands
 
 
-def _deadline_commands(keys: _Keys, deadlines: Mapping[str, int | None]) -> list[bytes]:
-    scores = [(b"%d" % at, name.encode()) for name, at in deadlines.items() if at is not None]
-    gone = [name.encode() for name in _deleted(deadlines)]
-    commands = []
-    if scores:
-        commands.append(packed([b"ZADD", keys.due, *(word for pair in scores for word in pair)]))
-    if gone:
-        commands.append(packed([b"ZREM", keys.due, *gone]))
-    return commands
+def _deadline_commands(keys: _Keys, deadlines: Mapping[str, DeadlineMove]) -> list[bytes]:
+    """Return what takes customers out of the hours where they were, and puts them where they are now."""
+    gone: dict[int, list[bytes]] = {}
+    come: dict[int, list[bytes]] = {}
+    for name, (before_ms, after_ms) in deadlines.items():
+        if before_ms is not None:
+            gone.setdefault(before_ms // HOUR_MS, []).append(name.encode())
+        if after_ms is not None:
+            hour, in_hour_ms = divmod(after_ms, HOUR_MS)
+            come.setdefault(hour, []).extend((b"%d" % in_hour_ms, name.encode()))
+    return [
+        *(packed([b"ZREM", keys.due(hour), *names]) for hour, names in gone.items()),
+        *(packed([b"ZADD", keys.due(hour), *scored]) for hour, scored in come.items()),
+    ]
 
 
-def _deleted(changes: Mapping[str, Any]) -> list[str]:
-    return [name for name, value in changes.items() if value is None]
+def _other_form(partition: int, form: bytes | None) -> str:
+    """Return the sentence that refuses state of another form."""
+    found = form.decode(errors="replace") if form else "1"
+    return (
+        f"The state of partition {partition} was written in form {found}, this version reads and writes form "
+        f"{_FORM.decode()}: start with another namespace (UPSWELL_REDIS_NAMESPACE), the state is rebuilt from the topics"
+    )
 
 
 def _state_words(state: PartitionState) -> list[bytes]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from consumer.decoded import DecodedBatch
+from consumer.vocabulary.deadlines import DeadlineMove
 from consumer.vocabulary.log import OutputRecord
 from consumer.vocabulary.past import PastDecisions
 
@@ -29,8 +30,10 @@ class LoadedBatch:
     """A decoded batch with what the store holds of its customers.
 
     The first rows are the batch's customers in their order; further rows are customers without an
-    event whose open decisions come due while the batch moves the partition's clock. `past` has what was
-    decided before on partitions whose store is being rebuilt.
+    event whose open decisions come due while the batch moves the partition's clock.
+
+    due : rows whose open decisions come due
+    past : what was decided before on partitions whose store is being rebuilt
     """
 
     decoded: DecodedBatch
@@ -38,6 +41,7 @@ class LoadedBatch:
     customer_partition: Sequence[int]
     records: Sequence[bytes | None]
     open_decisions: Sequence[bytes | None]
+    due: Sequence[int]
     progress: Mapping[int, PartitionProgress]
     past: Mapping[int, PastDecisions] = field(default_factory=dict)
 
@@ -60,15 +64,15 @@ class BatchResult:
 
     customer_ids, customer_partition : the rows of `LoadedBatch`
     records : one value a row; None deletes
-    open_decisions : row → value, only rows that changed; None deletes
-    deadlines : row → earliest deadline in ms of its open decisions, only rows that changed; None removes
+    open_decisions : one value a row; None where there are none
+    deadlines : row → how the earliest deadline of its open decisions moves, where it moves
     """
 
     customer_ids: Sequence[str]
     customer_partition: Sequence[int]
     records: Sequence[bytes | None]
-    open_decisions: Mapping[int, bytes | None]
-    deadlines: Mapping[int, int | None]
+    open_decisions: Sequence[bytes | None]
+    deadlines: Mapping[int, DeadlineMove]
     outputs: Sequence[SourcedOutput]
     progress: Mapping[int, PartitionProgress]
     counts: Mapping[tuple[str, str], int]

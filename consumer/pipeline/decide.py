@@ -14,7 +14,7 @@ import numpy as np
 
 from consumer.features.catalogue import FeatureCatalogue
 from consumer.features.contacts import note_contact, note_decision
-from consumer.features.event_columns import Bools, Floats, Int64s
+from consumer.features.event_columns import Bools, Floats, Int64s, UInt8s
 from consumer.features.model_input import model_inputs_milli
 from consumer.features.profile import is_known, objects_to_profiling
 from consumer.features.traits import segment_of
@@ -49,6 +49,10 @@ class Deciding:
     encoder: OutputEncoder
     place_segment: PlaceSegment
     n_partitions: int
+
+    def may_decide(self, source: UInt8s, kind: UInt8s) -> Bools:
+        """Return which events pull a trigger of the policy, shape (n,)."""
+        return is_trigger(self.policy, source, kind)
 
     def apply(self, work: WorkingSet, events: Int64s, models: CompiledModels) -> None:
         """Decide where `events` (event rows, at most one a customer, just folded) are due triggers."""

@@ -23,7 +23,7 @@ from typing import Final
 import numpy as np
 
 from consumer.features.catalogue import FeatureCatalogue
-from consumer.features.event_columns import EventSource, Int64s
+from consumer.features.event_columns import Bools, EventSource, Int64s
 from consumer.features.fold import Disposition, fold_wave, waves
 from consumer.features.profile import objects_to_profiling
 from consumer.pipeline.attribute import Attribution
@@ -57,7 +57,7 @@ class Pipeline:
 
     def _worked(self, loaded: LoadedBatch, models: CompiledModels, *, is_cut: bool) -> WorkingSet:
         """Work through the batch; `is_cut` keeps the order of decisions where budgets run out."""
-        work = open_working_set(loaded, self.forms)
+        work = open_working_set(loaded, self.forms, self._to_open(loaded))
         for rows, erased, end in _segments(work):
             for part in self._parts(work, rows) if is_cut else (rows,):
                 for wave in waves(work.decoded.events.customer[part]):
@@ -69,6 +69,23 @@ class Pipeline:
         self.deciding.forget_budgets(work)
         self._emit_dead_letters(work)
         return work
+
+    def _to_open(self, loaded: LoadedBatch) -> Bools:
+        """Return whose open decisions something may happen to: nine in ten customers of a batch have none of these.
+
+        Outcomes settle them, triggers may add one, profiles may object, erasures end them, time closes them.
+        """
+        decoded, opens = loaded.decoded, np.zeros(len(loaded.customer_ids), dtype=bool)
+        if loaded.past:
+            # Any event may have been a trigger under the policy of that time.
+            return ~opens
+        events = decoded.events
+        concerns = self.deciding.may_decide(events.source, events.kind)
+        concerns |= (events.source == EventSource.OUTCOME) | (events.source == EventSource.PROFILE)
+        opens[events.customer[concerns]] = True
+        opens[decoded.erasures.customer] = True
+        opens[list(loaded.due)] = True
+        return opens
 
     def _parts(self, work: WorkingSet, rows: Int64s) -> Iterator[Int64s]:
         """Cut rows where the order of decisions could matter; the next cut is made after a part is done."""

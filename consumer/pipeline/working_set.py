@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from consumer.decoded import DecodedBatch
-from consumer.features.event_columns import Int64s
+from consumer.features.event_columns import Bools, Int64s
 from consumer.features.layout import Layout, Records
 from consumer.features.record import empty_records, pack, unpack
 from consumer.learning.open_decisions import (
@@ -27,6 +27,7 @@ from consumer.learning.open_decisions import (
 from consumer.pipeline.batch import BatchResult, LoadedBatch, PartitionProgress, SourcedOutput
 from consumer.pipeline.open_book import OpenBook
 from consumer.pipeline.stream_time import end_of_batch_ms, stream_times_ms
+from consumer.vocabulary.deadlines import DeadlineMove
 from consumer.vocabulary.log import OutputRecord, RawRecord
 from consumer.vocabulary.topics import INPUT_ROLES
 
@@ -46,7 +47,8 @@ class WorkingSet:
 
     records : shape (n_customers,), structured, updated in place
     partition, end_ms : shape (n_customers,), each customer's partition and its stream time after the batch
-    book : the open decisions of these customers
+    book : the open decisions of those customers where something may happen to them (`to_open`)
+    first_due_ms : owner → earliest deadline of its open decisions in `book`, as it was before the batch
     stream_time_ms : shape (n_events,), of the partition just after each event
     stream_end_ms : partition → stream time after the batch
     extra : partition → small numbers kept with the position (budgets spent)
@@ -59,6 +61,7 @@ class WorkingSet:
     partition: Int64s
     end_ms: Int64s
     book: OpenBook
+    first_due_ms: Mapping[int, int]
     stream_time_ms: Int64s
     stream_end_ms: Mapping[int, int]
     extra: dict[int, dict[str, float]]
@@ -129,19 +132,25 @@ class WorkingSet:
             values[row] = None
         return values
 
-    def _open_decisions(self) -> tuple[dict[int, bytes | None], dict[int, int | None]]:
-        """Return row → stored value and row → earliest deadline, of the customers that changed."""
+    def _open_decisions(self) -> tuple[list[bytes | None], dict[int, DeadlineMove]]:
+        """Return the stored value of each row, and row → how its earliest deadline moved."""
         book, changed = self.book, np.flatnonzero(self.book.changed)
+        stored = list(self.loaded.open_decisions)
         if not len(changed):
-            return {}, {}
+            return stored, {}
         is_kept = book.changed[book.owner] & is_remembered(book.rows, self.end_ms[book.owner])
         kept = np.flatnonzero(is_kept)
         kept = kept[np.argsort(book.owner[kept], kind="stable")]
         n_rows = np.bincount(book.owner[kept], minlength=len(book.changed))[changed]
         values = pack_all(book.rows[kept], n_rows.tolist(), self.forms.current.fingerprint)
-        first_due_ms = dict.fromkeys(changed.tolist())
-        first_due_ms |= _smallest_of_runs(book.owner[kept], due_ms(book.rows)[kept])
-        return dict(zip(changed.tolist(), [value or None for value in values], strict=True)), first_due_ms
+        first_due_ms = _smallest_of_runs(book.owner[kept], due_ms(book.rows[kept]))
+        moves = {}
+        for row, value in zip(changed.tolist(), values, strict=True):
+            stored[row] = value or None
+            move = DeadlineMove(self.first_due_ms.get(row), first_due_ms.get(row))
+            if move.before_ms != move.after_ms:
+                moves[row] = move
+        return stored, moves
 
 
 def _smallest_of_runs(owner: Int64s, values: Int64s) -> dict[int, int]:
@@ -153,9 +162,17 @@ def _smallest_of_runs(owner: Int64s, values: Int64s) -> dict[int, int]:
     return dict(zip(owner[starts].tolist(), smallest.tolist(), strict=True))
 
 
-def open_working_set(loaded: LoadedBatch, forms: StoredForms) -> WorkingSet:
-    """Return the batch's customers and open decisions as arrays."""
-    rows, owner = unpack_all(loaded.open_decisions, forms.n_inputs, forms.current.fingerprint)
+def open_working_set(loaded: LoadedBatch, forms: StoredForms, to_open: Bools) -> WorkingSet:
+    """Return the batch's customers as arrays, and the open decisions of some of them.
+
+    Parameters
+    ----------
+    to_open : shape (n_customers,), whose open decisions something may happen to; all others stay as stored
+    """
+    values = [
+        value if opens else None for value, opens in zip(loaded.open_decisions, to_open.tolist(), strict=True)
+    ]
+    rows, owner = unpack_all(values, forms.n_inputs, forms.current.fingerprint)
     stream_time_ms = stream_times_ms(loaded.decoded, loaded.progress)
     ends_ms = end_of_batch_ms(loaded.decoded, loaded.progress)
     n_customers = len(loaded.customer_ids)
@@ -167,6 +184,7 @@ def open_working_set(loaded: LoadedBatch, forms: StoredForms) -> WorkingSet:
         partition=np.fromiter(loaded.customer_partition, np.int64, n_customers),
         end_ms=np.fromiter(customer_ends_ms, np.int64, n_customers),
         book=OpenBook(rows, owner, np.zeros(n_customers, dtype=bool)),
+        first_due_ms=_smallest_of_runs(owner, due_ms(rows)),
         stream_time_ms=stream_time_ms,
         stream_end_ms=ends_ms,
         extra={partition: dict(before.extra) for partition, before in loaded.progress.items()},

@@ -15,15 +15,17 @@ from consumer.decoded import DecodedBatch
 from consumer.pipeline.batch import LoadedBatch, PartitionProgress
 from consumer.pipeline.stream_time import end_of_batch_ms
 from consumer.ports import Due, LoadedCustomers, StateStore
+from consumer.vocabulary.deadlines import Span
 from consumer.vocabulary.past import PastDecisions
 
 
 @dataclass(slots=True)
 class _Rows:
-    """Customers of a batch, row by row."""
+    """Customers of a batch, row by row; `due` are the rows whose decisions come due."""
 
     ids: list[str]
     partitions: list[int]
+    due: list[int]
 
     def by_partition(self) -> dict[int, list[int]]:
         rows_of: dict[int, list[int]] = {}
@@ -38,7 +40,6 @@ def load_batch(
     *,
     progress: Mapping[int, PartitionProgress],
     past: Mapping[int, PastDecisions],
-    due_customers: int,
 ) -> LoadedBatch:
     """Fetch the customers of a batch, and those whose decisions expire as the stream's clock moves on.
 
@@ -46,39 +47,50 @@ def load_batch(
     ----------
     progress : partition → where it stands before the batch
     past : partition → what was decided before, where the store is rebuilt
-    due_customers : of a partition that are asked for at first; twice as many when that was not all
 
     Raises
     ------
     Retryable : the store does not answer; nothing was changed, ask again
     """
-    due = _all_due(store, end_of_batch_ms(decoded, progress), due_customers)
+    due = store.due(_spans(decoded, progress))
     rows = _rows(decoded, due)
     rows_of = rows.by_partition()
     loaded = store.load({p: [rows.ids[row] for row in own] for p, own in rows_of.items()})
     records, open_decisions = _in_rows(rows_of, loaded, len(rows.ids))
     return LoadedBatch(
-        decoded, tuple(rows.ids), tuple(rows.partitions), records, open_decisions, progress, past
+        decoded=decoded,
+        customer_ids=tuple(rows.ids),
+        customer_partition=tuple(rows.partitions),
+        records=records,
+        open_decisions=open_decisions,
+        due=tuple(rows.due),
+        progress=progress,
+        past=past,
     )
 
 
-def _all_due(store: StateStore, until_ms: Mapping[int, int], limit: int) -> dict[int, Due]:
-    """Return all that is due: what is closed by a position must not depend on how the way there was cut."""
-    due = store.due(until_ms, limit)
-    while full := {p: until_ms[p] for p, customers in due.items() if len(customers) == limit}:
-        limit *= 2
-        due |= store.due(full, limit)
-    return due
+def _spans(decoded: DecodedBatch, progress: Mapping[int, PartitionProgress]) -> dict[int, Span]:
+    """Return by how much the batch moves each partition's clock; none where nothing was ever decided."""
+    ends_ms = end_of_batch_ms(decoded, progress)
+    return {
+        partition: Span(before.stream_time_ms, ends_ms[partition])
+        for partition, before in progress.items()
+        if before.stream_time_ms
+    }
 
 
 def _rows(decoded: DecodedBatch, due: Mapping[int, Due]) -> _Rows:
-    rows = _Rows(list(decoded.customer_ids), decoded.customer_partition.tolist())
-    known = set(zip(rows.partitions, rows.ids, strict=True)) if any(due.values()) else set()
+    rows = _Rows(list(decoded.customer_ids), decoded.customer_partition.tolist(), [])
+    if not any(due.values()):
+        return rows
+    known = {place: row for row, place in enumerate(zip(rows.partitions, rows.ids, strict=True))}
     for partition in sorted(due):
         for customer_id, _ in due[partition]:
-            if (partition, customer_id) not in known:
+            row = known.get((partition, customer_id), len(rows.ids))
+            if row == len(rows.ids):
                 rows.ids.append(customer_id)
                 rows.partitions.append(partition)
+            rows.due.append(row)
     return rows
 
 

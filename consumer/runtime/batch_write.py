@@ -14,14 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from consumer.decoded import DecodedBatch
 from consumer.pipeline.batch import BatchResult, PartitionProgress, SourcedOutput
 from consumer.ports import OutboxEntry, OutputRecord, PartitionState, PartitionWrite, RawRecord
 from consumer.vocabulary.topics import INPUT_ROLES
-
-Value = TypeVar("Value")
 
 
 class Owned(Protocol):
@@ -73,8 +71,14 @@ def writes_of(
             expected=before.state,
             after=after,
             records={result.customer_ids[row]: result.records[row] for row in rows},
-            open_decisions=_named(result, rows, result.open_decisions),
-            deadlines=_named(result, rows, result.deadlines),
+            open_decisions={
+                result.customer_ids[row]: value
+                for row in rows
+                if (value := result.open_decisions[row]) is not None
+            },
+            deadlines={
+                result.customer_ids[row]: result.deadlines[row] for row in rows if row in result.deadlines
+            },
             outbox=OutboxEntry(after.sequence, tuple(outputs[partition]), after.positions),
             published_sequence=before.published_sequence,
         )
@@ -110,7 +114,3 @@ def _outputs_by_partition(result: BatchResult, owned: Mapping[int, Owned]) -> di
 
 def _is_visible_already(sourced: SourcedOutput, owned: Owned) -> bool:
     return sourced.offset < owned.suppressed_until.get(INPUT_ROLES[sourced.role], 0)
-
-
-def _named(result: BatchResult, rows: list[int], values: Mapping[int, Value]) -> dict[str, Value]:
-    return {result.customer_ids[row]: values[row] for row in rows if row in values}

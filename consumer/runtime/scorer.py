@@ -81,13 +81,10 @@ class ScorerLimits:
 
     batch_records : records a batch at most; a larger one saves round trips, a smaller one latency
     poll_timeout_s : how long an idle poll waits
-    due_customers : customers of a partition, whose decisions expire without an event of theirs, that are
-        asked for at first; twice as many when that was not all
     """
 
     batch_records: int = 5_000
     poll_timeout_s: float = 0.05
-    due_customers: int = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,14 +272,7 @@ class Scorer:
         }
         past = {p: found for p in progress if (found := self.owned[p].past) is not None}
         return self._retrying(
-            lambda: load_batch(
-                self.ports.store,
-                decoded,
-                progress=progress,
-                past=past,
-                due_customers=self.limits.due_customers,
-            ),
-            "load",
+            lambda: load_batch(self.ports.store, decoded, progress=progress, past=past), "load"
         )
 
     def _progress(self, partition: int) -> PartitionProgress:

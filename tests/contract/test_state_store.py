@@ -10,11 +10,16 @@ import pytest
 from consumer.adapters.memory_store import MemoryStore
 from consumer.adapters.redis_store import RedisStore
 from consumer.ports import LoadedCustomers, OutboxEntry, PartitionState, PartitionWrite, StateStore
+from consumer.vocabulary.deadlines import DeadlineMove, Span
 from consumer.vocabulary.errors import ConfigurationError
 from consumer.vocabulary.log import OutputRecord
+from consumer.vocabulary.time import DAY_MS, HOUR_MS
 
 N_PARTITIONS = 12
 OFFER = OutputRecord("offers", b"c-1", b'{"offer": 1}', 1_000, (("ce_id", b"transactions-3-7"),))
+
+NOON_MS = 1_740_830_400_000
+THE_DAY = Span(NOON_MS - HOUR_MS, NOON_MS + 12 * HOUR_MS)
 
 OpenStore = Callable[[], StateStore]
 
@@ -79,6 +84,11 @@ def change_of(before: PartitionState, **changes: object) -> PartitionWrite:
     return replace(empty, **changes)  # type: ignore[arg-type]
 
 
+def first_at(at_ms: int) -> dict[str, DeadlineMove]:
+    """The first deadline of a customer."""
+    return {"c-1": DeadlineMove(None, at_ms)}
+
+
 def taken(store: StateStore, partition: int = 3) -> PartitionState:
     return store.take_over(partition, n_partitions=N_PARTITIONS)[0]
 
@@ -96,10 +106,10 @@ def test_each_takeover_raises_the_epoch(store: StateStore) -> None:
 
 
 def test_what_was_written_is_read_back_in_the_order_asked_for(store: StateStore) -> None:
-    records = {"c-1": b"\x00\xff one", "c-2": b"", "c-3": b"three"}
+    records = {"c-1": b"\x00\xff one\x00\x00", "c-2": b"", "c-3": b"three"}
     store.write([change_of(taken(store), records=records, open_decisions={"c-2": b"pending"})])
     loaded = store.load({3: ["c-3", "nobody", "c-1", "c-2"]})[3]
-    assert list(loaded.records) == [b"three", None, b"\x00\xff one", b""]
+    assert list(loaded.records) == [b"three", None, b"\x00\xff one\x00\x00", b""]
     assert list(loaded.open_decisions) == [None, None, None, b"pending"]
 
 
@@ -118,33 +128,44 @@ def test_partitions_do_not_see_one_another(store: StateStore) -> None:
     assert store.read_customer(4, "c-1").records == [b"four"]
 
 
-def test_none_deletes_records_decisions_and_deadlines(store: StateStore) -> None:
+def test_none_deletes_a_customer_with_decisions_and_deadline(store: StateStore) -> None:
     state = taken(store)
-    first = change_of(state, records={"c-1": b"r"}, open_decisions={"c-1": b"o"}, deadlines={"c-1": 5})
+    first = change_of(state, records={"c-1": b"r"}, open_decisions={"c-1": b"o"}, deadlines=first_at(NOON_MS))
     store.write([first])
     gone = {"c-1": None, "never-there": None}
-    store.write([change_of(first.after, records=gone, open_decisions=gone, deadlines=gone)])
+    store.write([change_of(first.after, records=gone, deadlines={"c-1": DeadlineMove(NOON_MS, None)})])
     loaded = store.read_customer(3, "c-1")
     assert (list(loaded.records), list(loaded.open_decisions)) == ([None], [None])
-    assert store.due({3: 10}, 10)[3] == []
+    assert store.due({3: THE_DAY})[3] == []
 
 
-def test_deadlines_come_earliest_first_up_to_the_time_and_the_limit(store: StateStore) -> None:
-    late_ms = 32_000_000_000_001
-    deadlines = {"c-1": 30, "c-2": 10, "c-3": 20, "c-4": late_ms, "c-0": 20}
-    store.write([change_of(taken(store), deadlines=deadlines)])
-    assert store.due({3: 9}, 10)[3] == []
-    assert store.due({3: 30}, 10)[3] == [("c-2", 10), ("c-0", 20), ("c-3", 20), ("c-1", 30)]
-    assert store.due({3: 30}, 2)[3] == [("c-2", 10), ("c-0", 20)]
-    assert store.due({3: late_ms}, 10)[3][-1] == ("c-4", late_ms)
-    assert store.due({4: 30}, 10)[4] == []
-
-
-def test_a_moved_deadline_replaces_the_old_one(store: StateStore) -> None:
-    first = change_of(taken(store), deadlines={"c-1": 10})
+def test_a_customer_written_without_open_decisions_has_none_any_more(store: StateStore) -> None:
+    first = change_of(taken(store), records={"c-1": b"r"}, open_decisions={"c-1": b"o"})
     store.write([first])
-    store.write([change_of(first.after, deadlines={"c-1": 99})])
-    assert store.due({3: 100}, 10)[3] == [("c-1", 99)]
+    store.write([change_of(first.after, records={"c-1": b"r"})])
+    assert store.read_customer(3, "c-1") == LoadedCustomers([b"r"], [None])
+
+
+def test_deadlines_come_earliest_first_over_hours_up_to_the_end_of_the_span(store: StateStore) -> None:
+    hours = {"c-1": 3.0, "c-2": 1.0, "c-3": 2.5, "c-4": 47.0, "c-0": 2.5}
+    at_ms = {name: NOON_MS + round(hour * HOUR_MS) for name, hour in hours.items()}
+    moves = {name: DeadlineMove(None, at) for name, at in at_ms.items()}
+    store.write([change_of(taken(store), deadlines=moves)])
+    assert store.due({3: Span(NOON_MS, at_ms["c-2"] - 1)})[3] == []
+    ordered = [(name, at_ms[name]) for name in ("c-2", "c-0", "c-3", "c-1", "c-4")]
+    assert store.due({3: Span(NOON_MS, at_ms["c-2"])})[3] == ordered[:1]
+    assert store.due({3: Span(NOON_MS, at_ms["c-1"])})[3] == ordered[:4]
+    assert store.due({3: Span(NOON_MS, NOON_MS + 400 * DAY_MS)})[3] == ordered
+    assert store.due({4: THE_DAY})[4] == []
+
+
+@pytest.mark.parametrize("later_ms", [1, HOUR_MS, 50 * DAY_MS])
+def test_a_moved_deadline_replaces_the_old_one(store: StateStore, later_ms: int) -> None:
+    first = change_of(taken(store), deadlines=first_at(NOON_MS))
+    store.write([first])
+    moved_ms = NOON_MS + later_ms
+    store.write([change_of(first.after, deadlines={"c-1": DeadlineMove(NOON_MS, moved_ms)})])
+    assert store.due({3: Span(NOON_MS - 1, moved_ms)})[3] == [("c-1", moved_ms)]
 
 
 def test_the_next_owner_gets_position_clock_and_quotas(store: StateStore) -> None:
@@ -188,11 +209,11 @@ def test_published_outbox_entries_are_dropped_by_the_next_write(open_store: Open
 
 def test_a_former_owner_writes_nothing(open_store: OpenStore) -> None:
     former, present = open_store(), open_store()
-    stale = change_of(taken(former), records={"c-1": b"zombie"}, deadlines={"c-1": 1})
+    stale = change_of(taken(former), records={"c-1": b"zombie"}, deadlines=first_at(NOON_MS))
     state = taken(present)
     assert former.write([stale]) == {3}
     assert present.read_customer(3, "c-1").records == [None]
-    assert present.due({3: 10}, 10)[3] == []
+    assert present.due({3: THE_DAY})[3] == []
     present.write([change_of(state, records={"c-1": b"owner"})])
     assert former.write([stale]) == {3}
     assert present.read_customer(3, "c-1").records == [b"owner"]
@@ -251,6 +272,7 @@ def test_changes_of_many_partitions_are_applied_each_by_itself(open_store: OpenS
     loaded = store.load({partition: ["c-1"] for partition in states})
     expected = {p: [None] if p in lost else [b"%d" % p] for p in states}
     assert {partition: list(found.records) for partition, found in loaded.items()} == expected
-    after = [change_of(change.after, deadlines={"c-1": 5}) for change in changes]
+    after = [change_of(change.after, deadlines=first_at(NOON_MS)) for change in changes]
     assert store.write([after[0], after[7]]) == {7}, "a connection that saw a fence serves the next write"
-    assert store.due(dict.fromkeys(states, 9), 10) == {p: [("c-1", 5)] if p == 0 else [] for p in states}
+    due = {partition: [("c-1", NOON_MS)] if partition == 0 else [] for partition in states}
+    assert store.due(dict.fromkeys(states, THE_DAY)) == due

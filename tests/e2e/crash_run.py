@@ -15,7 +15,9 @@ from consumer.adapters.kafka_topics import create_topics
 from consumer.adapters.redis_nodes import RedisNodes
 from consumer.adapters.redis_store import RedisStore
 from consumer.adapters.resp import packed
+from consumer.vocabulary.deadlines import Span
 from consumer.vocabulary.errors import Retryable
+from consumer.vocabulary.time import DAY_MS
 from consumer.vocabulary.topics import Topics
 from producer_sim.emit import KafkaBus
 from tests.e2e.crash_log import N_PARTITIONS, CrashLog, Sequences, crash_log, sequences
@@ -32,8 +34,7 @@ SESSION_SECONDS: Final = "2"
 """Long enough that a starved test machine rarely takes a living member for dead; if it does, nothing must break."""
 
 HALF_MOVED_S: Final = 0.4
-END_MS: Final = 2**62
-DUE_LIMIT: Final = 100_000
+YEAR_MS: Final = 365 * DAY_MS
 
 
 class CrashRunFailed(AssertionError):
@@ -333,7 +334,8 @@ def stored(log: CrashLog, deployment: Deployment) -> dict[tuple[int, str], Any]:
                 log.customers, values.records, values.open_decisions, strict=True
             ):
                 found |= {(number, f"record {customer}"): record, (number, f"open {customer}"): decisions}
-            for customer, at_ms in store.due({number: END_MS}, DUE_LIMIT)[number]:
+            ends_ms = (state.stream_time_ms, state.stream_time_ms + YEAR_MS)
+            for customer, at_ms in store.due({number: Span(*ends_ms)})[number]:
                 found[number, f"deadline {customer}"] = at_ms
     finally:
         store.close()

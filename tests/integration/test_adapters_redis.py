@@ -14,7 +14,9 @@ from consumer.adapters.redis_expiry import RECORD_LIFE_S, ExpirySweep
 from consumer.adapters.redis_nodes import Conversation, RedisNodes
 from consumer.adapters.redis_store import RedisStore
 from consumer.ports import OutboxEntry, PartitionState, PartitionWrite
+from consumer.vocabulary.deadlines import DeadlineMove
 from consumer.vocabulary.errors import ConfigurationError, Defect, Retryable
+from consumer.vocabulary.time import HOUR_MS
 from upswell.embedded.free_ports import free_port
 from upswell.embedded.redis import RedisServer, real_redis
 from upswell.embedded.redis_cluster import RedisCluster
@@ -52,8 +54,16 @@ def raw_url(raw: Redis) -> str:
 def test_all_keys_of_a_partition_carry_its_tag(store: RedisStore, raw: Redis) -> None:
     state = taken(store)
     change = next_write(state, {"c-1": b"r"})
-    store.write([replace(change, open_decisions={"c-1": b"o"}, deadlines={"c-1": 5})])
-    assert sorted(raw.keys()) == [b"{t.1}:" + name for name in (b"c:c-1", b"due", b"o:c-1", b"out", b"pos")]
+    moves = {"c-1": DeadlineMove(None, 5 * HOUR_MS)}
+    store.write([replace(change, open_decisions={"c-1": b"o"}, deadlines=moves)])
+    assert sorted(raw.keys()) == [b"{t.1}:" + name for name in (b"c:c-1", b"due:5", b"out", b"pos")]
+
+
+def test_state_of_another_form_is_refused_with_the_way_on(store: RedisStore, raw: Redis) -> None:
+    taken(store)
+    raw.hdel("{t.1}:pos", "form")
+    with pytest.raises(ConfigurationError, match=r"form 1.*form 2.*another namespace"):
+        taken(store)
 
 
 def test_a_takeover_between_the_check_and_the_write_fences(store: RedisStore, raw: Redis) -> None:
@@ -125,9 +135,9 @@ def test_a_customer_takes_little_more_than_its_record(store: RedisStore, raw: Re
 
 def test_a_wrong_type_under_our_key_is_a_defect(store: RedisStore, raw: Redis) -> None:
     state = taken(store)
-    raw.set("{t.1}:due", "no sorted set")
+    raw.set("{t.1}:due:0", "no sorted set")
     with pytest.raises(Defect, match=r"applied a write in part.*WRONGTYPE"):
-        store.write([replace(next_write(state, {}), deadlines={"c-1": 5})])
+        store.write([replace(next_write(state, {}), deadlines={"c-1": DeadlineMove(None, 5)})])
 
 
 def test_full_memory_is_retryable_and_nothing_was_written(tmp_path: Path) -> None:

@@ -12,8 +12,10 @@ from consumer.adapters.kafka_config import client_config
 from consumer.adapters.kafka_topics import create_topics
 from consumer.adapters.redis_store import RedisStore
 from consumer.ports import OutboxEntry, PartitionState, PartitionWrite
+from consumer.vocabulary.deadlines import DeadlineMove
 from consumer.vocabulary.errors import ConfigurationError
 from consumer.vocabulary.log import OutputRecord
+from consumer.vocabulary.time import HOUR_MS
 from consumer.vocabulary.topics import INPUT_ROLES, Topics
 from offline.backfilling.positions import Cut, write_cut
 from upswell.embedded.kafka import KafkaBroker
@@ -101,7 +103,7 @@ def check_clearing(url: str, nodes: list[str]) -> None:
     kept = {
         f"{{{place}}}:{what}"
         for place in ("a.11", "b.1", "b.11")
-        for what in ("c:c-1", "o:c-1", "due", "pos", "out")
+        for what in ("c:c-1", "due:5", "pos", "out")
     }
     assert left == kept | {"{a.1}:pos", "{a.1}:out"}
 
@@ -110,7 +112,8 @@ def fill(store: RedisStore, partition: int) -> None:
     before, _ = store.take_over(partition, n_partitions=12)
     after = PartitionState(partition, before.epoch, before.sequence + 1, {"customers": 1})
     outbox = OutboxEntry(after.sequence, (OutputRecord("offers", b"k", b"v", 1),), {"customers": 1})
-    change = PartitionWrite(before, after, {"c-1": b"r"}, {"c-1": b"o"}, {"c-1": 5}, outbox, 0)
+    moves = {"c-1": DeadlineMove(None, 5 * HOUR_MS)}
+    change = PartitionWrite(before, after, {"c-1": b"r"}, {"c-1": b"o"}, moves, outbox, 0)
     assert store.write([change]) == frozenset()
 
 

@@ -18,6 +18,7 @@ from consumer.ports import (
     PartitionWrite,
     RawRecord,
 )
+from consumer.vocabulary.deadlines import Span
 from consumer.vocabulary.past import PublishedDecisions
 
 Hook = Callable[[str], None]
@@ -62,8 +63,8 @@ class HookedStore(MemoryStore):
     def load(self, wanted: Mapping[int, Sequence[str]]) -> dict[int, LoadedCustomers]:
         return around(self._hook, "load", lambda: self._store.load(wanted))
 
-    def due(self, until_ms: Mapping[int, int], limit: int) -> dict[int, Due]:
-        return around(self._hook, "due", lambda: self._store.due(until_ms, limit))
+    def due(self, spans: Mapping[int, Span]) -> dict[int, Due]:
+        return around(self._hook, "due", lambda: self._store.due(spans))
 
     def write(self, changes: Sequence[PartitionWrite]) -> frozenset[int]:
         """One partition after the other: between two of them anything may happen."""

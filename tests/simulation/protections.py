@@ -22,11 +22,12 @@ from consumer.adapters.memory_io import MemorySource
 from consumer.adapters.memory_log import MemoryLog
 from consumer.adapters.memory_store import MemoryStore, StoredPartition
 from consumer.adapters.ownership import Standing
-from consumer.ports import Due, OutboxEntry, PartitionState, PartitionWrite, StateStore
-from consumer.runtime import batch_load, batch_write, scorer
+from consumer.ports import Due, OutboxEntry, PartitionState, PartitionWrite
+from consumer.runtime import batch_write, scorer
 from consumer.runtime.publication import Publisher
 from consumer.runtime.scorer import Scorer
 from consumer.runtime.takeover import TakeoverPlan, plan_takeover
+from consumer.vocabulary.deadlines import Span
 from consumer.vocabulary.errors import Fenced
 from tests.simulation.schedules import ScheduleFailed, run_schedule
 
@@ -89,10 +90,12 @@ def _without_the_filter_of_outputs(patch: pytest.MonkeyPatch) -> None:
 
 
 def _with_only_the_first_due(patch: pytest.MonkeyPatch) -> None:
-    def some(store: StateStore, until_ms: Mapping[int, int], limit: int) -> dict[int, Due]:
-        return store.due(until_ms, limit)
+    original = MemoryStore.due
 
-    patch.setattr(batch_load, "_all_due", some)
+    def some(store: MemoryStore, spans: Mapping[int, Span]) -> dict[int, Due]:
+        return {partition: due[:2] for partition, due in original(store, spans).items()}
+
+    patch.setattr(MemoryStore, "due", some)
 
 
 def _with_epochs_that_come_back(patch: pytest.MonkeyPatch) -> None:

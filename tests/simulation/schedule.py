@@ -213,7 +213,7 @@ class Schedule:
             self.core.pipeline,
             ServingModels(self.core.model_shape, seeds={}, feed=None, telemetry=world.telemetry),
             N_PARTITIONS,
-            limits=ScorerLimits(batch_records=int(self.rng.choice(batches)), due_customers=2),
+            limits=ScorerLimits(batch_records=int(self.rng.choice(batches))),
             dead_letter_limit=self.core.dead_letter_limit,
             backoff=Backoff(attempts=4),
         )
