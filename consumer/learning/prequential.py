@@ -40,25 +40,24 @@ class Prequential:
 
     count, log_loss : number of tests and sum of their log loss, both faded
     tests : number of tests ever, not faded
-    examples, positives, p_sums : shape (N_BINS,), by predicted log-odds, faded
+    bins : shape (3, N_BINS), by predicted log-odds, faded: number of examples, of positives, sum of p_accept
     """
 
     count: float = 0.0
     log_loss: float = 0.0
     tests: int = 0
-    examples: Floats = field(default_factory=lambda: np.zeros(N_BINS))
-    positives: Floats = field(default_factory=lambda: np.zeros(N_BINS))
-    p_sums: Floats = field(default_factory=lambda: np.zeros(N_BINS))
+    bins: Floats = field(default_factory=lambda: np.zeros((3, N_BINS)))
 
     def to_json(self) -> dict[str, float | list[float]]:
         """Return the state as plain numbers, the names marked as the test's."""
+        examples, positives, p_sums = self.bins.tolist()
         return {
             "test_count": self.count,
             "test_log_loss": self.log_loss,
             "tests": float(self.tests),
-            "test_examples": self.examples.tolist(),
-            "test_positives": self.positives.tolist(),
-            "test_p_sums": self.p_sums.tolist(),
+            "test_examples": examples,
+            "test_positives": positives,
+            "test_p_sums": p_sums,
         }
 
 
@@ -70,9 +69,9 @@ def prequential_from_json(document: Numbers) -> Prequential:
         count=number(document, "test_count"),
         log_loss=number(document, "test_log_loss"),
         tests=int(number(document, "tests")),
-        examples=np.array(number_list(document, "test_examples")),
-        positives=np.array(number_list(document, "test_positives")),
-        p_sums=np.array(number_list(document, "test_p_sums")),
+        bins=np.array(
+            [number_list(document, name) for name in ("test_examples", "test_positives", "test_p_sums")]
+        ),
     )
 
 
@@ -99,17 +98,15 @@ def answered(state: Prequential, p_accept: float, label: int) -> Prequential:
     """
     p = min(max(p_accept, P_MIN), 1.0 - P_MIN)
     place = _bin(math.log(p / (1.0 - p)))
-    examples, positives, p_sums = state.examples * FADE, state.positives * FADE, state.p_sums * FADE
-    examples[place] += 1.0
-    positives[place] += label
-    p_sums[place] += p
+    bins = state.bins * FADE
+    bins[0, place] += 1.0
+    bins[1, place] += label
+    bins[2, place] += p
     return Prequential(
         count=state.count * FADE + 1.0,
         log_loss=state.log_loss * FADE + log_loss(p, label),
         tests=state.tests + 1,
-        examples=examples,
-        positives=positives,
-        p_sums=p_sums,
+        bins=bins,
     )
 
 
@@ -121,13 +118,14 @@ def metrics_of(state: Prequential) -> dict[str, float]:
     """
     if state.count <= 0.0:
         return {"tests": 0.0}
+    examples, positives, p_sums = state.bins
     metrics = {
         "tests": float(state.tests),
         "log_loss": state.log_loss / state.count,
-        "calibration_error": float(np.abs(state.p_sums - state.positives).sum() / state.examples.sum()),
-        "rate": float(state.positives.sum() / state.examples.sum()),
+        "calibration_error": float(np.abs(p_sums - positives).sum() / examples.sum()),
+        "rate": float(positives.sum() / examples.sum()),
     }
-    auc = _auc(state.positives, state.examples - state.positives)
+    auc = _auc(positives, examples - positives)
     return metrics if auc is None else {**metrics, "auc": auc}
 
 

@@ -74,11 +74,17 @@ class ExampleReader:
             raise InvalidMessage(
                 DeadLetterCode.INVALID_NUMBER, f"weight: not a number between 0 and {WEIGHT_LIMIT} in size"
             )
-        if max(map(abs, values)) > INPUT_LIMIT:
-            raise InvalidMessage(
-                DeadLetterCode.INVALID_NUMBER, "model_input.inputs_milli: a number too large"
-            )
-        return np.array(values, dtype=np.float64) / MILLI
+        try:
+            inputs: NDArray[np.float64] = np.array(values, dtype=np.int64) / MILLI
+        except OverflowError:
+            raise _too_large() from None
+        if np.abs(inputs).max() > INPUT_LIMIT / MILLI:
+            raise _too_large()
+        return inputs
+
+
+def _too_large() -> InvalidMessage:
+    return InvalidMessage(DeadLetterCode.INVALID_NUMBER, "model_input.inputs_milli: a number too large")
 
 
 def _parsed(record: RawRecord) -> Example:

@@ -71,7 +71,7 @@ class ProductLearner:
 
     def metrics(self) -> dict[str, float]:
         """Return the running test, and how many equal examples the weighted ones are worth."""
-        evidence = self.model.state.evidence
+        evidence = self.model.evidence
         worth = effective_sample_size(evidence.weight_sum, evidence.weight_square_sum)
         return {**metrics_of(self.test), "effective_examples": worth}
 

@@ -7,8 +7,8 @@ One `OnlineModel` owns a scaler, a River model, a calibration map and its eviden
 
 River keeps a NaN for ever, so inputs are whole thousandths and scaling is clipped (scaler.py).
 
-Rules of this file: the only place that calls River's model. Two private names of River are used, since
-0.26 can read its weights but has no way to set them: `_weights` (a `VectorDict`) and `_raw_dot_one`.
+Rules of this file: the only place that calls the model (River's, over arrays: array_regression.py). The
+scaled inputs and the log-odds of an example are made once, for its test and for learning it.
 
 References: Robbins, Monro (1951), "A stochastic approximation method", for the falling rate; deviation: it
 never falls below `RATE_MIN`, so that the model keeps following a bank that changes.
@@ -17,17 +17,18 @@ never falls below `RATE_MIN`, so that the model keeps following a bank that chan
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import InitVar, dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from river import linear_model, optim, utils
+from river import optim
 
+from consumer.scoring.array_regression import ArrayRegression, array_regression
 from consumer.scoring.calibration import Calibration, learn_calibration
 from consumer.scoring.prior import GLOBAL_RATE
 from consumer.scoring.scaler import Scaler, initial_scaler, learn_scaler, scaled
+from consumer.vocabulary.errors import Defect
 
 Floats = NDArray[np.float64]
 
@@ -144,12 +145,20 @@ class OnlineModel:
     """
 
     input_names: tuple[str, ...]
-    state: ModelState
-    _river: Any = field(init=False, repr=False)
+    start: InitVar[ModelState]
+    scaler: Scaler = field(init=False)
+    calibration: Calibration = field(init=False)
+    evidence: Evidence = field(init=False)
+    segment_prior: Sequence[float] = field(init=False)
+    _river: ArrayRegression = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        """Build River's model from the state."""
-        self._river = _river_model(self.input_names, self.state)
+    def __post_init__(self, start: ModelState) -> None:
+        """Build River's model from the state that it starts from."""
+        if len(start.weights) != len(self.input_names):
+            raise Defect(f"a model of {len(self.input_names)} inputs is given {len(start.weights)} weights")
+        self.scaler, self.calibration = start.scaler, start.calibration
+        self.evidence, self.segment_prior = start.evidence, start.segment_prior
+        self._river = _river_model(start)
 
     def log_odds_one(self, inputs: Floats) -> float:
         """Return the model's log-odds for one row, before calibration; changes nothing.
@@ -158,11 +167,12 @@ class OnlineModel:
         ----------
         inputs : shape (F,), raw (thousandths / 1000)
         """
-        return float(self._river._raw_dot_one(self._named(inputs)))
+        return self._river.log_odds_one(self._scaled(inputs))
 
     def predict_one(self, inputs: Floats) -> float:
         """Return River's P(accept given offered), before calibration; changes nothing."""
-        return float(self._river.predict_proba_one(self._named(inputs))[True])
+        own = self._scaled(inputs)
+        return float(self._river.predict_proba_one(own)[True])  # type: ignore[no-untyped-call]
 
     def learn_one(self, inputs: Floats, label: int, *, weight: float) -> Prediction:
         """Learn one example; return what the model said of it before.
@@ -173,21 +183,19 @@ class OnlineModel:
         label : 0 or 1
         weight : importance weight; a negative one takes an example back
         """
-        state = self.state
-        named = self._named(inputs)
-        log_odds = float(self._river._raw_dot_one(named))
-        self._river.learn_one(named, bool(label), weight)
-        self.state = replace(
-            state,
-            scaler=learn_scaler(state.scaler, inputs) if weight > 0.0 else state.scaler,
-            calibration=learn_calibration(state.calibration, log_odds, label=label, weight=weight),
-            evidence=state.evidence.after(label, weight),
-        )
-        return Prediction(log_odds, _calibrated(state.calibration, log_odds))
+        own = self._scaled(inputs)
+        log_odds = self._river.log_odds_one(own)
+        said = Prediction(log_odds, _calibrated(self.calibration, log_odds))
+        self._river.learn_answered(own, label, weight=weight, log_odds=log_odds)
+        if weight > 0.0:
+            self.scaler = learn_scaler(self.scaler, inputs)
+        self.calibration = learn_calibration(self.calibration, log_odds, label=label, weight=weight)
+        self.evidence = self.evidence.after(label, weight)
+        return said
 
     def note_purchase(self, label: int, *, weight: float) -> None:
         """Count what became of an accepted offer; the model of acceptance does not change."""
-        self.state = replace(self.state, evidence=self.state.evidence.after_purchase(label, weight))
+        self.evidence = self.evidence.after_purchase(label, weight)
 
     def quicken(self) -> None:
         """Let the learning rate rise again: the world has changed (drift)."""
@@ -196,17 +204,18 @@ class OnlineModel:
 
     def snapshot(self) -> ModelState:
         """Return the state as plain values; `OnlineModel(names, snapshot)` continues bit for bit alike."""
-        weights: Mapping[str, float] = self._river.weights
-        return replace(
-            self.state,
-            weights=[float(weights.get(name, 0.0)) for name in self.input_names],
+        return ModelState(
+            weights=self._river.weights.tolist(),
             intercept=float(self._river.intercept),
             steps=int(self._river.optimizer.n_iterations),
+            scaler=self.scaler,
+            calibration=self.calibration,
+            evidence=self.evidence,
+            segment_prior=self.segment_prior,
         )
 
-    def _named(self, inputs: Floats) -> dict[str, float]:
-        scaler = self.state.scaler
-        return dict(zip(self.input_names, scaled(inputs, scaler.mean, scaler.sd).tolist(), strict=True))
+    def _scaled(self, inputs: Floats) -> Floats:
+        return scaled(inputs, self.scaler.mean, self.scaler.sd)
 
 
 def _calibrated(calibration: Calibration, log_odds: float) -> float:
@@ -214,12 +223,11 @@ def _calibrated(calibration: Calibration, log_odds: float) -> float:
     return 1.0 / (1.0 + math.exp(-min(max(mapped, -ODDS_MAX), ODDS_MAX)))
 
 
-def _river_model(input_names: Sequence[str], state: ModelState) -> Any:
-    model = linear_model.LogisticRegression(
+def _river_model(state: ModelState) -> ArrayRegression:
+    return array_regression(
+        state.weights,
+        state.steps,
         optimizer=optim.SGD(FallingRate(RATE_FIRST, RATE_MIN)),
         intercept_init=state.intercept,
         intercept_lr=FallingRate(RATE_FIRST * INTERCEPT_FACTOR, RATE_MIN * INTERCEPT_FACTOR),
     )
-    model._weights = utils.VectorDict(dict(zip(input_names, map(float, state.weights), strict=True)))
-    model.optimizer.n_iterations = state.steps
-    return model

@@ -15,7 +15,9 @@ from consumer.scoring.compiled import CompiledModels, compile_models
 from consumer.scoring.online_model import OnlineModel, initial_state
 from consumer.scoring.prior import P_MIN
 from consumer.scoring.snapshot import SnapshotFacts, snapshot_document, state_of
+from consumer.vocabulary.errors import Defect
 from consumer.vocabulary.messages import ModelSnapshot
+from tests.oracles.rivers_own import RiversOwn
 
 N_INPUTS = 7
 NAMES = tuple(f"input_{place}" for place in range(N_INPUTS))
@@ -37,6 +39,13 @@ rows = st.integers(0, 9).flatmap(lambda n: arrays(np.int64, (n, N_INPUTS), eleme
 
 def taught(lesson: Lesson) -> OnlineModel:
     model = OnlineModel(NAMES, initial_state(N_INPUTS))
+    for inputs, label, weight in lesson:
+        model.learn_one(inputs / 1_000.0, label, weight=weight)
+    return model
+
+
+def taught_by_river(lesson: Lesson) -> RiversOwn:
+    model = RiversOwn(initial_state(N_INPUTS))
     for inputs, label, weight in lesson:
         model.learn_one(inputs / 1_000.0, label, weight=weight)
     return model
@@ -66,12 +75,42 @@ def compiled(*models: OnlineModel) -> CompiledModels:
 
 @given(lessons, lessons, rows)
 def test_the_compiled_probability_is_rivers(first: Lesson, second: Lesson, inputs_milli: Inputs) -> None:
-    models = [taught(first), taught(second)]
-    odds = compiled(*models).score(inputs_milli).log_odds
+    odds = compiled(taught(first), taught(second)).score(inputs_milli).log_odds
+    rivers = [taught_by_river(first), taught_by_river(second)]
     for row, inputs in enumerate(inputs_milli):
-        for column, model in enumerate(models):
+        for column, model in enumerate(rivers):
             ours = 1.0 / (1.0 + math.exp(-odds[row, column]))
             assert ours == pytest.approx(model.predict_one(inputs / 1_000.0), abs=1e-9)
+
+
+@given(lessons, arrays(np.int64, N_INPUTS, elements=any_whole))
+def test_a_model_learns_and_answers_as_rivers_own_class_does_to_the_last_bit(
+    lesson: Lesson, asked: Inputs
+) -> None:
+    ours, rivers = taught(lesson), taught_by_river(lesson)
+    learned = ours.snapshot()
+    assert list(learned.weights) == rivers.weights()
+    assert learned.intercept == rivers.river.intercept
+    assert learned.steps == rivers.river.optimizer.n_iterations
+    assert ours.predict_one(asked / 1_000.0) == rivers.predict_one(asked / 1_000.0)
+
+
+def test_with_as_many_inputs_and_examples_as_a_bank_has_it_is_rivers_own_class_to_the_last_bit() -> None:
+    rng = np.random.default_rng(11)
+    ours, rivers = OnlineModel(("input",) * 115, initial_state(115)), RiversOwn(initial_state(115))
+    inputs = np.round(rng.normal(0.0, 2.0, (2_500, 115)) * (rng.random((2_500, 115)) < 0.5), 3)
+    for row, label, weight in zip(
+        inputs, rng.integers(0, 2, 2_500).tolist(), rng.uniform(1, 3, 2_500), strict=True
+    ):
+        ours.learn_one(row, label, weight=weight)
+        rivers.learn_one(row, label, weight=weight)
+    assert list(ours.snapshot().weights) == rivers.weights()
+    assert ours.snapshot().intercept == rivers.river.intercept
+
+
+def test_a_model_refuses_weights_of_another_layout() -> None:
+    with pytest.raises(Defect, match="7 inputs is given 6 weights"):
+        OnlineModel(NAMES, initial_state(N_INPUTS - 1))
 
 
 @given(lessons, rows, st.integers(1, 9))

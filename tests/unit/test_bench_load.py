@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import services
-from benchmarks.learner import examples
+from benchmarks.learner import examples, measure_parts
 from benchmarks.peer_runs import PEERS, version_of
 from benchmarks.peers.order import read_order
 from benchmarks.policies import EVERY_EVENT, INTEREST, write_policy
@@ -77,6 +77,12 @@ def test_the_learner_takes_every_example_of_the_load() -> None:
     for offset, record in enumerate(records):
         raw = RawRecord("examples", 0, offset, record.key, record.value, record.event_time_ms)
         assert reader.read(raw) is not None
+
+
+def test_the_cost_of_an_example_is_told_part_by_part() -> None:
+    parts = measure_parts(catalogue_for(PRODUCTS), 2_000)
+    assert set(parts) == {"read", "test and learn", "snapshots"}
+    assert all(us > 0.0 for us in parts.values())
 
 
 def test_each_peers_own_library_is_pinned() -> None:

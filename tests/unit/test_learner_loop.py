@@ -205,6 +205,12 @@ def test_a_partition_that_comes_back_is_learned_from_the_published_state() -> No
         (b"card", example_of(1).model_copy(
             update={"model_input": ModelInput(fingerprint=FINGERPRINT, inputs_milli=[10**400] * N_INPUTS)}
         ).model_dump_json().encode(), b"invalid_number"),
+        (b"card", example_of(1).model_copy(
+            update={"model_input": ModelInput(fingerprint=FINGERPRINT, inputs_milli=[-(2**63)] * N_INPUTS)}
+        ).model_dump_json().encode(), b"invalid_number"),
+        (b"card", example_of(1).model_copy(
+            update={"model_input": ModelInput(fingerprint=FINGERPRINT, inputs_milli=[0, 10**12 + 1, 0, 0])}
+        ).model_dump_json().encode(), b"invalid_number"),
         (b"card", b" " * 70_000, b"oversized"),
     ],
 )  # fmt: skip
