@@ -2,7 +2,7 @@
 
 A batch makes tens of thousands of containers that live as long as the batch and form no cycles. The cycle
 collector would look at them after every 700, and at everything that the process has imported each time a
-generation fills up: 3 to 6 % of the processor time, for nothing.
+generation fills up: a few per cent of the processor time, for nothing.
 """
 
 from __future__ import annotations
