@@ -176,7 +176,6 @@ class _Making:
         made["deadline_ms"] = made["delivered_ms"] + WINDOW_MS
         made["forget_ms"] = made["deadline_ms"] + KEEP_CLOSED_MS
         made["logging_propensity"] = self.draws.uniform(0.01, 0.99, len(customers))
-        made["p_accept"] = self.draws.uniform(0.001, 0.1, len(customers))
         return made
 
     def done(self) -> ExampleCustomers:

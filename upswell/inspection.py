@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
-
 from consumer.adapters.partitioner import partition_of
 from consumer.features.catalogue import FeatureCatalogue
 from consumer.features.layout import Layout
@@ -50,7 +48,6 @@ class OpenOffer:
     state: str
     decided_ms: int
     deadline_ms: int
-    p_accept: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,5 +107,4 @@ def _open_offer(row: Any, names: Mapping[int, str], partition: int) -> OpenOffer
         state=State(int(row["state"])).name.lower(),
         decided_ms=int(row["decided_ms"]),
         deadline_ms=int(row["deadline_ms"]),
-        p_accept=float(np.float64(row["p_accept"])),
     )

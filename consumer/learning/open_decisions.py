@@ -3,15 +3,13 @@
 A row keeps what its example will need (inputs, logging propensity) from the moment of the decision, so
 that the model learns from exactly what it saw. All rows of a customer are one value of the store:
 
-    byte 0       3                              form of the value
-    bytes 1-4    9f 86 d0 81                    from the fingerprint of the features that the inputs come from
-    bytes 5-6    108, little endian             number of inputs F
-    byte 7       2                              number of rows
-    2 bytes each 153, 88                        length of each row
-    then the rows, short (`stored_rows`)        about 150 bytes for the first of 115 inputs, 90 for each more
+    byte 0       50                             form of the value (5), and number of rows less 1
+    byte 1       73                             number of inputs F, below 256 (byte 0 is 6.. from 256 on)
+    bytes 2-4    9f 86 d0                       from the fingerprint of the features that the inputs come from
+    1 byte each  a8                             length of each row but the last; ff: two bytes more say it
+    then the rows, short (`stored_rows`)        about 165 bytes for the first of 115 inputs, 105 for each more
 
-In memory a row is `open_decision_dtype(F)`, 76 + 4 F bytes (508 for F = 108). Values of the former form, which
-began with "OD2", held the rows like that; they are still read.
+In memory a row is `open_decision_dtype(F)`, 68 + 4 F bytes (500 for F = 108).
 
 Rules of this file: pure; a value of another feature layout is still read: its rows go on through every
 state, but they can no longer become examples (`has_inputs` is 0), since no model of today could use them.
@@ -20,9 +18,11 @@ state, but they can no longer become examples (`has_inputs` is 0), since no mode
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
-from itertools import pairwise
+from itertools import accumulate, chain, pairwise
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,14 +39,16 @@ Int64s = NDArray[np.int64]
 ROWS_MAX = 16
 """Open decisions kept for a customer: at one decision a day and two weeks of validity, all of them."""
 
-_FORM = b"\x03"
-_DIGEST_BYTES = 4
-_HEADER_BYTES = len(_FORM) + _DIGEST_BYTES + 2
-_LENGTHS_AT = _HEADER_BYTES + 1
+_FORM: Final = 5
+"""Upper half of the first byte. Values of former forms began with 03 and with "OD2", which is 4f."""
 
-_FORMER_MAGIC = b"OD2\0"
-_FORMER_FINGERPRINT_BYTES = 16
-_FORMER_HEADER_BYTES = len(_FORMER_MAGIC) + _FORMER_FINGERPRINT_BYTES + 2
+_DIGEST_BYTES: Final = 3
+_LAYOUT_BYTES: Final = 1 + _DIGEST_BYTES
+_HEADER_BYTES: Final = 1 + _LAYOUT_BYTES
+_N_INPUTS_MAX: Final = 511
+"""With 63 products a catalogue has 268."""
+
+_LONG: Final = 255
 
 
 @cache
@@ -62,7 +64,7 @@ def open_decision_dtype(n_inputs: int) -> np.dtype[np.void]:
     window_ms : attribution window; the deadline moves to delivered + window on delivery
     deadline_ms : end of what the state waits for; a new row waits until the offer's expiry for delivery
     forget_ms : the row leaves the store then, if it is closed; new: deadline + `labels.KEEP_CLOSED_MS`
-    logging_propensity, p_accept, segment (-1 unknown), inputs_milli : as decided
+    logging_propensity, segment (-1 unknown), inputs_milli : as decided
     """
     return np.dtype(
         [
@@ -81,7 +83,6 @@ def open_decision_dtype(n_inputs: int) -> np.dtype[np.void]:
             ("deadline_ms", "<i8"),
             ("forget_ms", "<i8"),
             ("logging_propensity", "<f8"),
-            ("p_accept", "<f8"),
             ("inputs_milli", "<i4", (n_inputs,)),
         ]
     )
@@ -115,16 +116,12 @@ def pack_all(rows: Rows, n_rows: Sequence[int], fingerprint: str) -> list[bytes]
     """
     if max(n_rows, default=0) > ROWS_MAX:
         raise Defect(f"A customer has {max(n_rows)} open decisions to store, the limit is {ROWS_MAX}.")
-    header = _header(fingerprint, rows.dtype["inputs_milli"].shape[0])
+    layout = _Layout.of(rows.dtype["inputs_milli"].shape[0], fingerprint)
     ends = np.cumsum(n_rows, dtype=np.int64)
     short = row_bytes(rows, _marks(len(rows), ends - n_rows)) if len(rows) else []
     told = pairwise([0, *ends.tolist()])
-    return [_value(header, short[start:end]) if start < end else b"" for start, end in told]
-
-
-def _value(header: bytes, short: Sequence[bytes]) -> bytes:
-    lengths = [len(row).to_bytes(2, "little") for row in short]
-    return b"".join((header, len(short).to_bytes(1), *lengths, *short))
+    alone = layout.head(1)
+    return [alone + short[a] if b - a == 1 else layout.value(short[a:b]) if a < b else b"" for a, b in told]
 
 
 def _marks(n_rows: int, starts: Int64s) -> NDArray[np.bool_]:
@@ -134,9 +131,42 @@ def _marks(n_rows: int, starts: Int64s) -> NDArray[np.bool_]:
     return marks
 
 
-def _header(fingerprint: str, n_inputs: int) -> bytes:
-    digest = blake2b(fingerprint.encode(), digest_size=_DIGEST_BYTES).digest()
-    return _FORM + digest + n_inputs.to_bytes(2, "little")
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Header of the values of one feature layout: the upper half of byte 0, and the bytes after byte 0."""
+
+    form: int
+    bytes_after: bytes
+
+    @classmethod
+    def of(cls, n_inputs: int, fingerprint: str) -> _Layout:
+        if n_inputs > _N_INPUTS_MAX:
+            raise Defect(f"An open decision has {n_inputs} inputs to store, the limit is {_N_INPUTS_MAX}.")
+        digest = blake2b(fingerprint.encode(), digest_size=_DIGEST_BYTES).digest()
+        return cls(_FORM + n_inputs // 256, (n_inputs % 256).to_bytes(1) + digest)
+
+    @classmethod
+    def read(cls, value: bytes) -> _Layout:
+        form = value[0] >> 4
+        if form not in (_FORM, _FORM + 1) or len(value) < _HEADER_BYTES:
+            raise Defect(
+                f"Stored open decisions start with {value[:_HEADER_BYTES]!r} instead of a header of form {_FORM}."
+            )
+        return cls(form, value[1:_HEADER_BYTES])
+
+    @property
+    def n_inputs(self) -> int:
+        return (self.form - _FORM) * 256 + self.bytes_after[0]
+
+    def head(self, n_rows: int) -> bytes:
+        return (self.form << 4 | n_rows - 1).to_bytes(1) + self.bytes_after
+
+    def value(self, short: Sequence[bytes]) -> bytes:
+        return b"".join((self.head(len(short)), *map(_length, short[:-1]), *short))
+
+
+def _length(row: bytes) -> bytes:
+    return len(row).to_bytes(1) if len(row) < _LONG else _LONG.to_bytes(1) + len(row).to_bytes(2, "little")
 
 
 def unpack(value: bytes | None, n_inputs: int, fingerprint: str) -> Rows:
@@ -163,18 +193,17 @@ def unpack_all(values: Sequence[bytes | None], n_inputs: int, fingerprint: str) 
     ------
     Defect : a value is not what `pack` wrote
     """
-    current = (_header(fingerprint, n_inputs), _former_header(fingerprint, n_inputs))
-    places_of: dict[bytes, list[int]] = {}
-    for place, value in enumerate(values):
-        if value:
-            size = _HEADER_BYTES if value.startswith(_FORM) else _FORMER_HEADER_BYTES
-            places_of.setdefault(value[:size], []).append(place)
+    current = _Layout.of(n_inputs, fingerprint)
+    places = np.array([place for place, value in enumerate(values) if value], dtype=np.int64)
+    stored = [value for value in values if value]
+    heads = _heads(stored)
     parts = []
-    for header, places in places_of.items():
-        read = _read if header.startswith(_FORM) else _read_former
-        rows, n_rows = read([values[place] or b"" for place in places], int.from_bytes(header[-2:], "little"))
-        owner = np.repeat(np.array(places, dtype=np.int64), n_rows)
-        parts.append((rows if header in current else _without_inputs(rows, n_inputs), owner))
+    for head in heads[:1] if (heads == heads[:1]).all() else np.unique(heads, axis=0):
+        layout = _Layout.read(head.tobytes())
+        chosen = np.flatnonzero((heads == head).all(axis=1))
+        rows, n_rows = _read([stored[i] for i in chosen.tolist()], layout.n_inputs)
+        owner = np.repeat(places[chosen], n_rows)
+        parts.append((rows if layout == current else _without_inputs(rows, n_inputs), owner))
     if len(parts) == 1:
         return parts[0]
     rows = np.concatenate([rows for rows, _ in parts]) if parts else empty_rows(n_inputs)
@@ -183,40 +212,40 @@ def unpack_all(values: Sequence[bytes | None], n_inputs: int, fingerprint: str) 
     return rows[order], owner[order]
 
 
+def _heads(stored: Sequence[bytes]) -> NDArray[np.uint8]:
+    """Return the headers of values without their numbers of rows, shape (n, bytes)."""
+    told = bytearray(b"".join([value[:_HEADER_BYTES] for value in stored]))
+    if len(told) != _HEADER_BYTES * len(stored):
+        shortest = min(stored, key=len)
+        raise Defect(f"Stored open decisions are {shortest!r} instead of a header of form {_FORM} and rows.")
+    heads = np.frombuffer(told, np.uint8).reshape(-1, _HEADER_BYTES)
+    heads[:, 0] &= 0xF0
+    return heads
+
+
 def _read(values: Sequence[bytes], n_inputs: int) -> tuple[Rows, Int64s]:
     """Return the rows of values of one layout, and how many each has."""
-    short: list[bytes] = []
-    n_rows = np.fromiter(
-        (value[_HEADER_BYTES] if len(value) > _HEADER_BYTES else 0 for value in values), np.int64
-    )
-    for value, count in zip(values, n_rows.tolist(), strict=True):
-        at = _LENGTHS_AT + 2 * count
-        for i in range(_LENGTHS_AT, at, 2):
-            end = at + int.from_bytes(value[i : i + 2], "little")
-            short.append(value[at:end])
-            at = end
-        if at != len(value):
-            raise Defect(f"Stored open decisions have {len(value)} bytes instead of {at}.")
+    n_rows = np.array([1 + (value[0] & 0x0F) for value in values], dtype=np.int64)
+    parted = [
+        [v[_HEADER_BYTES:]] if n == 1 else _parted(v, n) for v, n in zip(values, n_rows.tolist(), strict=True)
+    ]
+    short = list(chain.from_iterable(parted))
     rows = empty_rows(n_inputs, len(short))
     rows_from(short, _marks(len(short), np.cumsum(n_rows) - n_rows), rows)
     return rows, n_rows
 
 
-def _read_former(values: Sequence[bytes], n_inputs: int) -> tuple[Rows, Int64s]:
-    """Return the rows of values of the former form, and how many each has."""
-    if not values[0].startswith(_FORMER_MAGIC):
-        raise Defect(f"Stored open decisions start with {values[0][:4]!r} instead of {_FORM!r}.")
-    dtype = open_decision_dtype(n_inputs)
-    bodies = [value[_FORMER_HEADER_BYTES:] for value in values]
-    if any(not body or len(body) % dtype.itemsize for body in bodies):
-        raise Defect("Stored open decisions are cut short.")
-    n_rows = np.array([len(body) // dtype.itemsize for body in bodies], dtype=np.int64)
-    return np.frombuffer(bytearray(b"".join(bodies)), dtype), n_rows
-
-
-def _former_header(fingerprint: str, n_inputs: int) -> bytes:
-    told = fingerprint.encode().ljust(_FORMER_FINGERPRINT_BYTES, b"\0")
-    return _FORMER_MAGIC + told + n_inputs.to_bytes(2, "little")
+def _parted(value: bytes, n_rows: int) -> list[bytes]:
+    """Return the short rows of a value; what is cut off is missing at the end of the last one."""
+    at = _HEADER_BYTES
+    lengths = []
+    for _ in range(n_rows - 1):
+        is_long = value[at : at + 1] == b"\xff"
+        start, end = (at + 1, at + 3) if is_long else (at, at + 1)
+        lengths.append(int.from_bytes(value[start:end], "little"))
+        at = end
+    ends = list(accumulate(lengths, initial=at))
+    return [*(value[start:end] for start, end in pairwise(ends)), value[ends[-1] :]]
 
 
 def _without_inputs(stored: Rows, n_inputs: int) -> Rows:

@@ -194,7 +194,6 @@ class Deciding:
         rows["deadline_ms"] = rows["decided_ms"] + [text.validity_ms for text in texts]
         rows["forget_ms"] = rows["deadline_ms"] + KEEP_CLOSED_MS
         rows["logging_propensity"] = choices.logging_propensity[sent, chosen]
-        rows["p_accept"] = choices.p_accept[sent, chosen]
         rows["inputs_milli"] = decided.inputs_milli[sent]
         return rows
 

@@ -8,6 +8,7 @@ import re
 import pytest
 
 from consumer.features.catalogue import catalogue_for
+from consumer.learning.open_decisions import pack_all
 from consumer.pipeline.checked_policy import checked_policy
 from consumer.settings import DEFAULT_POLICY
 from upswell.cli import run
@@ -48,6 +49,16 @@ def test_a_record_costs_at_most_what_was_measured_when_its_form_was_chosen(sizes
     *_, record = sizes.record
     assert all(stored <= most for stored, most in zip(record.stored, RECORD_BYTES, strict=True))
 
+
+def test_an_open_decision_costs_at_most_what_was_measured_when_its_form_was_chosen() -> None:
+    for life, most in zip(LIVES, OPEN_DECISION_BYTES, strict=True):
+        made = example_customers(FEATURES, life, 100)
+        values = pack_all(made.open_decisions, made.n_open.tolist(), FEATURES.fingerprint)
+        assert sum(map(len, values)) / made.n_open.sum() <= most
+
+
+OPEN_DECISION_BYTES = (136, 153, 144)
+"""The mean of all rows, and 5 bytes of air."""
 
 RECORD_BYTES = (495, 770, 1_115)
 """A month, a year, the busiest, and 15 bytes of air."""
