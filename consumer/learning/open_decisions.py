@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
-from itertools import accumulate, chain, pairwise
+from itertools import chain, pairwise
 from typing import Final
 
 import numpy as np
@@ -237,15 +237,27 @@ def _read(values: Sequence[bytes], n_inputs: int) -> tuple[Rows, Int64s]:
 
 def _parted(value: bytes, n_rows: int) -> list[bytes]:
     """Return the short rows of a value; what is cut off is missing at the end of the last one."""
+    at = _HEADER_BYTES + n_rows - 1
+    lengths = list(value[_HEADER_BYTES:at])
+    if _LONG in lengths:
+        lengths, at = _long_lengths(value, n_rows - 1)
+    short = []
+    for length in lengths:
+        short.append(value[at : at + length])
+        at += length
+    short.append(value[at:])
+    return short
+
+
+def _long_lengths(value: bytes, n_lengths: int) -> tuple[list[int], int]:
+    """Return the lengths where some are told in three bytes, and where they end."""
     at = _HEADER_BYTES
     lengths = []
-    for _ in range(n_rows - 1):
-        is_long = value[at : at + 1] == b"\xff"
-        start, end = (at + 1, at + 3) if is_long else (at, at + 1)
+    for _ in range(n_lengths):
+        start, end = (at + 1, at + 3) if value[at : at + 1] == b"\xff" else (at, at + 1)
         lengths.append(int.from_bytes(value[start:end], "little"))
         at = end
-    ends = list(accumulate(lengths, initial=at))
-    return [*(value[start:end] for start, end in pairwise(ends)), value[ends[-1] :]]
+    return lengths, at
 
 
 def _without_inputs(stored: Rows, n_inputs: int) -> Rows:

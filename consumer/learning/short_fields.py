@@ -25,7 +25,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from consumer.learning.short_inputs import unzigzag, zigzag
+from consumer.learning.short_inputs import add_up, unzigzag, zigzag
 from consumer.vocabulary.time import DAY_MS
 
 Rows = NDArray[np.void]
@@ -185,8 +185,10 @@ def _steps(decided: UInt64s, is_first: Bools) -> UInt64s:
 
 def _from_steps(steps: UInt64s, later: Sequence[Int64s]) -> UInt64s:
     decided = steps + _EPOCH_MS
-    for rows in later:
-        decided[rows] = _unzigzag(steps[rows]) + decided[rows - 1]
+    if later:
+        rows = np.concatenate(later)
+        decided[rows] = _unzigzag(steps[rows])
+        add_up(decided, later)
     return decided
 
 

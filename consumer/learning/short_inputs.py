@@ -37,6 +37,8 @@ _PAIRS: Final = 16
 _IS_KEPT: Final = np.tri(_PAIRS, dtype=bool)
 """Row w: which of the 16 pairs of bits a group of width code w keeps."""
 
+_NO_ROWS: Final = np.zeros(0, dtype=np.int64)
+
 _THOUSAND: Final = 1_000
 _LARGE_BITS: Final = 14
 _LARGE: Final = 1 << _LARGE_BITS
@@ -142,12 +144,12 @@ def inputs_from(
     numbers[is_told] = _groups_of(planes).reshape(-1)
     is_thousand = np.unpackbits(thousands, axis=1, bitorder="little").view(np.bool_)
     is_signed = np.ones(len(numbers), dtype=bool)
-    for rows in later:
-        is_signed[rows] = False
-    _lengthen(numbers, is_told, is_thousand, is_signed)
     inputs: Int32s = numbers.view(np.int32)[:, :n_inputs]
-    for rows in later:
-        inputs[rows] = unzigzag(numbers[rows, :n_inputs]) + inputs[rows - 1]
+    rows = np.concatenate([_NO_ROWS, *later])
+    is_signed[rows] = False
+    _lengthen(numbers, is_told, is_thousand, is_signed)
+    inputs[rows] = unzigzag(numbers[rows, :n_inputs])
+    add_up(inputs, later)
     return inputs
 
 
@@ -274,6 +276,12 @@ def later_rows(is_first: Bools) -> list[Int64s]:
         return []
     turn = np.arange(len(is_first)) - np.flatnonzero(is_first)[np.cumsum(is_first) - 1]
     return [np.flatnonzero(turn == number) for number in range(1, int(turn.max()) + 1)]
+
+
+def add_up(differences: NDArray[Any], later: Sequence[Int64s]) -> None:
+    """Add to each of `later_rows` the row before it."""
+    for rows in later:
+        differences[rows] += differences[rows - 1]
 
 
 def zigzag(numbers: NDArray[Any]) -> NDArray[Any]:

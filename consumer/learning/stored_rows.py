@@ -11,6 +11,7 @@ Rules of this file: both directions are exact for any bytes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import Final
 
@@ -99,35 +100,59 @@ def _block_bytes(rows: Rows, is_first: Bools) -> list[bytes]:
 def _block_from(values: Sequence[bytes], is_first: Bools, into: Rows) -> None:
     n_inputs = into.dtype["inputs_milli"].shape[0]
     n_bitmaps = bitmaps_bytes(n_inputs)
-    always, others, ends = _with_zeros(values, n_bitmaps + fields_dtype().itemsize - ALWAYS)
+    stored = _Stored.of(values)
+    always, others, at = _with_zeros(stored, n_bitmaps + fields_dtype().itemsize - ALWAYS)
     bitmaps = others[:, :n_bitmaps]
     n_groups = n_groups_of(bitmaps)
-    widths_ends = ends + (n_groups + 1) // 2
-    codes = width_codes(_part(values, ends, widths_ends), n_groups)
-    pairs_ends = widths_ends + n_pairs_of(codes, n_groups)
-    pairs = _part(values, widths_ends, pairs_ends)
-    if list(map(len, values)) != pairs_ends.tolist():
+    widths, at = stored.part(at, (n_groups + 1) // 2)
+    codes = width_codes(widths, n_groups)
+    pairs, at = stored.part(at, n_pairs_of(codes, n_groups))
+    if not np.array_equal(at, stored.ends):
         raise Defect("A stored open decision goes on after its last input.")
     later = later_rows(is_first)
     fields_into(into, np.concatenate([always, others[:, n_bitmaps:]], axis=1), later)
     into["inputs_milli"] = inputs_from(bitmaps, codes, pairs, later=later, n_inputs=n_inputs)
 
 
-def _with_zeros(values: Sequence[bytes], width: int) -> tuple[Bytes, Bytes, Int64s]:
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """Short rows one after another; `ends` is where each ends."""
+
+    told: Bytes
+    starts: Int64s
+    ends: Int64s
+
+    @classmethod
+    def of(cls, values: Sequence[bytes]) -> _Stored:
+        lengths = np.fromiter(map(len, values), np.int64, len(values))
+        ends = np.cumsum(lengths)
+        return cls(np.frombuffer(b"".join(values), np.uint8), ends - lengths, ends)
+
+    def part(self, starts: Int64s, lengths: Int64s) -> tuple[Bytes, Int64s]:
+        """Return some bytes of each row, one row's after another's, and where they end in each."""
+        ends = starts + lengths
+        if (ends > self.ends).any():
+            raise Defect("A stored open decision is cut short.")
+        before = np.cumsum(lengths)
+        places = np.repeat(starts - before + lengths, lengths)
+        places += np.arange(len(places))
+        return self.told[places], ends
+
+
+def _with_zeros(stored: _Stored, width: int) -> tuple[Bytes, Bytes, Int64s]:
     """Return the bytes that are always there, the `width` others with their zeros, and where they end."""
     n_bits = -(-width // 8)
     n_told = _bits_told(width)
     n_head = ALWAYS + _MAP + n_told
-    starts = np.full(len(values), n_head)
-    head = _part(values, np.zeros_like(starts), starts).reshape(-1, n_head)
+    told, at = stored.part(stored.starts, np.full(len(stored.starts), n_head))
+    head = told.reshape(-1, n_head)
     maps = head[:, ALWAYS : ALWAYS + _MAP]
     is_used = np.unpackbits(maps, axis=1, count=n_bits - n_told, bitorder="little").view(np.bool_)
-    bits_ends = starts + ones(maps)
-    others = _filled(is_used, _part(values, starts, bits_ends))
-    bits = np.concatenate([head[:, ALWAYS + _MAP :], others], axis=1)
+    told, at = stored.part(at, ones(maps))
+    bits = np.concatenate([head[:, ALWAYS + _MAP :], _filled(is_used, told)], axis=1)
     is_kept = np.unpackbits(bits, axis=1, count=width, bitorder="little").view(np.bool_)
-    ends = bits_ends + ones(bits)
-    return head[:, :ALWAYS], _filled(is_kept, _part(values, bits_ends, ends)), ends
+    told, at = stored.part(at, ones(bits))
+    return head[:, :ALWAYS], _filled(is_kept, told), at
 
 
 def _bits_told(width: int) -> int:
@@ -142,12 +167,3 @@ def _filled(mask: Bools, told: Bytes) -> Bytes:
     matrix = np.zeros(mask.shape, np.uint8)
     matrix[mask] = told
     return matrix
-
-
-def _part(values: Sequence[bytes], starts: Int64s, ends: Int64s) -> Bytes:
-    """Return the bytes of all values from each start to each end, one value's after another's."""
-    places = zip(values, starts.tolist(), ends.tolist(), strict=True)
-    told = np.frombuffer(b"".join([value[start:end] for value, start, end in places]), np.uint8)
-    if len(told) != int((ends - starts).sum()):
-        raise Defect("A stored open decision is cut short.")
-    return told
