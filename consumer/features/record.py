@@ -1,11 +1,9 @@
 """Customer records, and their stored form: which layout and form, then the words that are not zero.
 
-    4 bytes   head: names the layout, and whether the record is narrow or wide (`stored_words`)
-    the rest  its words without the zeros (`zero_words`)
+    4 bytes   head: names the layout, and whether the record is narrow or wide (`tile_words`)
+    the rest  its words (`stored_words`) without the zeros (`zero_words`)
 
-A record that was stored before there were forms begins with the eight bytes of its layout's fingerprint,
-and its words are those of the record as it lies in memory. It is still read, and stored anew when its customer
-is seen again.
+Records of the two forms before, of which one began with all eight bytes of its layout's fingerprint, are refused.
 
 Rules of this file: a stored record that cannot be what `pack` wrote, or of a layout that nobody
 remembers, is a `Defect`: guessing at a customer's state would be worse than stopping.
@@ -16,15 +14,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 
+from consumer.features.event_columns import Int64s
 from consumer.features.layout import Layout, Records
 from consumer.features.migration import migrated
-from consumer.features.stored_words import Form, from_words, is_wide, n_words_of, to_words
+from consumer.features.stored_words import from_words, n_full_groups_of, n_words_of, to_words
+from consumer.features.tile_words import Form, is_wide
 from consumer.features.tiles import clear_hidden_maxima
-from consumer.features.zero_words import WORD_BYTES, restored, suppressed
+from consumer.features.zero_words import restored, suppressed
 from consumer.vocabulary.errors import Defect
 
 HEAD_BYTES: Final = 4
@@ -32,6 +32,8 @@ _FINGERPRINT_BYTES: Final = 8
 _BLOCK_ROWS: Final = 400
 """Records taken at a time: 1.3 MB, so that what one step has made is still in the cache for the next."""
 
+_EVERY_BIT: Final = 0xFFFFFFFF
+_EVERY_SECOND_BIT: Final = 0x55555555
 _FORMS: Final[tuple[Form, ...]] = ("narrow", "wide")
 
 
@@ -40,8 +42,7 @@ class _Kind:
     """What a head says about the value that it begins."""
 
     layout: Layout
-    form: Form | Literal["as in memory"]
-    head_bytes: int
+    form: Form
 
 
 def empty_records(layout: Layout, n: int) -> Records:
@@ -70,19 +71,21 @@ def pack(layout: Layout, records: Records) -> list[bytes]:
 
 
 def _packed_block(layout: Layout, records: Records) -> list[bytes]:
-    clear_hidden_maxima(records)
+    maxima = clear_hidden_maxima(records)
     wide = is_wide(records)
     if not wide.any():
-        return _packed(layout, records, "narrow")
+        return _packed(layout, records, "narrow", maxima)
     values = np.empty(len(records), dtype=object)
     for form in _FORMS:
         if len(rows := np.flatnonzero(wide == (form == "wide"))):
-            values[rows] = _packed(layout, records[rows], form)
+            chosen = records[rows]
+            values[rows] = _packed(layout, chosen, form, np.flatnonzero(chosen["tile_max"] != 0))
     return list(values)
 
 
-def _packed(layout: Layout, records: Records, form: Form) -> list[bytes]:
-    return suppressed(to_words(layout, np.ascontiguousarray(records), form), head_of(layout, form))
+def _packed(layout: Layout, records: Records, form: Form, maxima: Int64s) -> list[bytes]:
+    words = to_words(layout, np.ascontiguousarray(records), form, maxima=maxima)
+    return suppressed(words, head_of(layout, form), n_full=n_full_groups_of(layout))
 
 
 def unpack(layouts: Mapping[str, Layout], current: Layout, values: Sequence[bytes | None]) -> Records:
@@ -128,7 +131,7 @@ def _unpack_block(
 def head_of(layout: Layout, form: Form) -> bytes:
     """Return the bytes that begin every stored record of this layout and form.
 
-    They are taken from the fingerprint, every bit turned over, so that they begin no value of the older form;
+    They are taken from the fingerprint, every second bit turned over, so that they begin no value of a former form;
     the last bit is the form's.
 
     Examples
@@ -138,25 +141,27 @@ def head_of(layout: Layout, form: Form) -> bytes:
     >>> int.from_bytes(head_of(layout, "narrow")) ^ int.from_bytes(head_of(layout, "wide"))
     1
     """
-    return _heads(layout)[_FORMS.index(form)]
+    return _heads(layout, _EVERY_SECOND_BIT)[_FORMS.index(form)]
 
 
 @cache
-def _heads(layout: Layout) -> tuple[bytes, bytes]:
-    number = ~int(layout.fingerprint[: 2 * HEAD_BYTES], 16) % 2 ** (8 * HEAD_BYTES)
+def _heads(layout: Layout, turned: int) -> tuple[bytes, bytes]:
+    """Return the heads of both forms, with these bits of the fingerprint turned over."""
+    number = int(layout.fingerprint[: 2 * HEAD_BYTES], 16) ^ turned
     return (number & ~1).to_bytes(HEAD_BYTES), (number | 1).to_bytes(HEAD_BYTES)
 
 
 @cache
 def _kinds(layout: Layout) -> dict[bytes, _Kind]:
-    """Return head → kind of everything that was ever stored with a layout."""
-    kinds = {head_of(layout, form): _Kind(layout, form, HEAD_BYTES) for form in _FORMS}
-    fingerprint = bytes.fromhex(layout.fingerprint)
-    kinds[fingerprint[:HEAD_BYTES]] = _Kind(layout, "as in memory", _FINGERPRINT_BYTES)
-    return kinds
+    """Return head → kind of everything of a layout that is read."""
+    return {head_of(layout, form): _Kind(layout, form) for form in _FORMS}
 
 
 def _rows_by_head(values: Sequence[bytes | None]) -> dict[bytes, list[int]]:
+    # The common case first: customers of one layout and form, all known.
+    heads = {value[:HEAD_BYTES] if value is not None else None for value in values}
+    if len(heads) == 1 and (head := heads.pop()) is not None:
+        return {head: list(range(len(values)))}
     rows: dict[bytes, list[int]] = {}
     for row, value in enumerate(values):
         if value is not None:
@@ -165,17 +170,21 @@ def _rows_by_head(values: Sequence[bytes | None]) -> dict[bytes, list[int]]:
 
 
 def _kind_of(head: bytes, known: Mapping[bytes, _Kind], example: bytes | None) -> _Kind:
-    if head not in known:
-        begin = (example or b"")[:_FINGERPRINT_BYTES].hex()
-        raise Defect(f"a customer record has an unknown layout: it begins with {begin}")
-    return known[head]
+    if head in known:
+        return known[head]
+    begin = (example or b"")[:_FINGERPRINT_BYTES].hex()
+    if any(head in _former_heads(kind.layout) for kind in known.values()):
+        raise Defect(
+            f"a customer record has a form of before version 0.1.0, which is not read: it begins with {begin}"
+        )
+    raise Defect(f"a customer record has an unknown layout: it begins with {begin}")
+
+
+def _former_heads(layout: Layout) -> tuple[bytes, ...]:
+    return (bytes.fromhex(layout.fingerprint)[:HEAD_BYTES], *_heads(layout, _EVERY_BIT))
 
 
 def _unpacked(kind: _Kind, values: Sequence[bytes], *, into: Records) -> None:
-    layout = kind.layout
-    if kind.form != "as in memory":
-        words = restored(values, n_words_of(layout, kind.form), start=kind.head_bytes)
-        from_words(layout, words, kind.form, into=into)
-        return
-    words = restored(values, layout.dtype.itemsize // WORD_BYTES, start=kind.head_bytes)
-    into[...] = words.view(layout.dtype).reshape(len(values))
+    layout, form = kind.layout, kind.form
+    words = restored(values, n_words_of(layout, form), start=HEAD_BYTES, n_full=n_full_groups_of(layout))
+    from_words(layout, words, form, into=into)

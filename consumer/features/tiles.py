@@ -81,6 +81,17 @@ def _ages(length: int) -> NDArray[np.int8]:
     return ((newest - slot) % length).astype(np.int8)
 
 
+def _ranks() -> Int64s:
+    """Return table[s, p] = rank by age of slot s when the newest tile of its ring is in slot p.
+
+    It is its own inverse: table[r, p] = slot of rank r.
+    """
+    first, length = _FIRST_SLOT[_LEVEL_OF_SLOT], _LENGTH[_LEVEL_OF_SLOT]
+    newest = np.arange(_LENGTH.max())[:, None]
+    return np.asarray((first + (newest - _SLOT_IN_RING) % length).T)
+
+
+_RANKS: Final = _ranks()
 _AGES: Final = tuple(_ages(ring.length) for ring in RINGS)
 """Looked up instead of computed: a division for each of 81 slots would be the dearest step of the fold."""
 
@@ -258,8 +269,8 @@ def window_totals(records: Records) -> WindowTotals:
     )
 
 
-def clear_hidden_maxima(records: Records) -> None:
-    """Zero, in place, each tile maximum that a newer tile reaches or exceeds.
+def clear_hidden_maxima(records: Records) -> Int64s:
+    """Zero, in place, each tile maximum that a newer tile reaches or exceeds, and return where there was any.
 
     Any window that holds the older tile holds the newer one too, and tiles only ever merge with their
     neighbours in time, so no window can ever show the hidden value: clearing it changes no feature and
@@ -267,20 +278,30 @@ def clear_hidden_maxima(records: Records) -> None:
 
         newest → oldest   3  1  7  0  5  9      becomes      3  0  7  0  0  9
 
-    Most maxima are cleared already, so the few that are left are listed and sorted by age. Positive
-    floats order as their bits do: with the customer and direction in the bits above, one running
-    maximum over the whole list starts afresh with each customer and direction.
+    Most maxima are cleared already, so the few that are left are listed, each as one number: customer and
+    direction, rank by age, and the bits of the amount, which order as positive floats do. Sorted, a running maximum
+    over the numbers without the ranks starts afresh with each customer and direction.
+
+    Returns
+    -------
+    places of all maxima that were not zero before, among the tiles of all records
     """
     maxima = records["tile_max"]
-    row, column = np.divmod(np.flatnonzero(maxima != 0), N_COLUMNS)
-    direction, slot = np.divmod(column, N_SLOTS)
-    level = _LEVEL_OF_SLOT[slot]
-    newest = records["as_of_ms"][row] // _HOP_MS[level]
-    rank = _FIRST_SLOT[level] + (newest - _SLOT_IN_RING[slot]) % _LENGTH[level]
-    owner = row * 2 + direction
-    order = np.argsort(owner * N_SLOTS + rank)
-    row, column = row[order], column[order]
-    bits = maxima[row, column].view(np.int32).astype(np.int64)
-    steps = owner[order] << 32 | bits
+    found = np.flatnonzero(maxima != 0)
+    row = found // N_COLUMNS
+    column = found - row * N_COLUMNS
+    slot = column % N_SLOTS
+    newest = (records["as_of_ms"][:, None] // _HOP_MS % _LENGTH).reshape(-1)
+    rank = _RANKS[slot, newest.take(row * len(RINGS) + _LEVEL_OF_SLOT.take(slot))]
+    owner = row * 2 + (column >= N_SLOTS)
+    tiles = (owner * N_SLOTS + rank) << 32 | maxima[row, column].view(np.uint32)
+    tiles.sort()
+    ranked = tiles >> 32
+    owner = ranked // N_SLOTS
+    steps = owner << 32 | tiles & 0xFFFFFFFF
     hidden = np.flatnonzero(steps[1:] <= np.maximum.accumulate(steps)[:-1]) + 1
-    maxima[row[hidden], column[hidden]] = 0
+    owner, rank = owner[hidden], ranked[hidden] % N_SLOTS
+    row = owner // 2
+    slot = _RANKS[rank, newest.take(row * len(RINGS) + _LEVEL_OF_SLOT.take(rank))]
+    maxima[row, slot + owner % 2 * N_SLOTS] = 0
+    return found

@@ -11,10 +11,9 @@ from consumer.features.catalogue import catalogue_for
 from consumer.features.fold import fold
 from consumer.features.layout import Records
 from consumer.features.record import empty_records, head_of, pack, unpack
-from consumer.features.stored_words import Form
+from consumer.features.tile_words import Form
 from consumer.features.tiles import clear_hidden_maxima
 from consumer.features.values import feature_values
-from consumer.features.zero_words import suppressed
 from consumer.vocabulary.errors import Defect
 from tests.oracles.event_histories import N_CUSTOMERS, PRODUCTS, histories
 from tests.oracles.event_lists import Event, columns_of, interaction, outcome, profile, transaction
@@ -124,26 +123,12 @@ def test_a_record_of_a_layout_that_nobody_remembers_is_a_defect() -> None:
         unpack({}, catalogue_for(("mortgage",)).layout, stored)
 
 
-def stored_before_there_were_forms(records: Records) -> list[bytes]:
-    words = records.view("<u4").reshape(len(records), -1)
-    return suppressed(words, bytes.fromhex(LAYOUT.fingerprint))
-
-
-@given(histories())
-def test_a_record_that_was_stored_before_there_were_forms_is_read_and_stored_anew(
-    history: list[Event],
-) -> None:
-    records = folded(history)
-    stored = pack(LAYOUT, records)
-    older = stored_before_there_were_forms(records)
-    mixed = [older[0], None, *stored[1:]]
-    again = unpack({}, LAYOUT, mixed)
-    assert pack(LAYOUT, again[[0, 2, 3]]) == stored
-    newer = catalogue_for([*PRODUCTS, "car_loan"]).layout
-    assert np.array_equal(
-        unpack({LAYOUT.fingerprint: LAYOUT}, newer, older),
-        unpack({LAYOUT.fingerprint: LAYOUT}, newer, stored),
-    )
+@pytest.mark.parametrize("turned", [0, 0xFFFFFFFF])
+def test_a_record_of_a_former_form_is_a_defect(turned: int) -> None:
+    head = (int(LAYOUT.fingerprint[:8], 16) ^ turned).to_bytes(4)
+    [stored, *_] = pack(LAYOUT, folded([transaction(1_700_000_000_000, 500, key=1)]))
+    with pytest.raises(Defect, match=f"of before version 0.1.0, .*: it begins with {head.hex()}"):
+        unpack({}, LAYOUT, [stored, head + stored[4:]])
 
 
 @pytest.mark.parametrize(
@@ -152,7 +137,8 @@ def test_a_record_that_was_stored_before_there_were_forms_is_read_and_stored_ane
         (2**24 - 1, 1, "narrow"),
         (2**24, 1, "wide"),
         (10**15, 3, "wide"),
-        (1, 255, "narrow"),
+        (1, 127, "narrow"),
+        (1, 128, "wide"),
         (1, 256, "wide"),
         (7 * 10**12, 65_535, "wide"),
     ],
@@ -166,6 +152,35 @@ def test_a_tile_too_large_for_one_word_makes_its_record_wide(
     stored = pack(LAYOUT, records)
     assert [value[:4] for value in stored] == [head_of(LAYOUT, form) for form in ("narrow", head, "narrow")]
     assert np.array_equal(unpack({}, LAYOUT, stored), records)
+
+
+@pytest.mark.parametrize("largest", [0, 1, 499, 500, 501, 2**24 - 1, 2**24])
+@pytest.mark.parametrize("amount_minor", [0, 500, 2**24 - 1, 2**24])
+def test_a_largest_amount_comes_back_whether_it_is_its_tile_s_sum_or_not(
+    amount_minor: int, largest: int
+) -> None:
+    records = empty_records(LAYOUT, 2)
+    records["tile_sum"][:, 7], records["tile_count"][:, 7] = amount_minor, 2
+    records["tile_max"][0, 7] = largest
+    assert np.array_equal(unpack({}, LAYOUT, pack(LAYOUT, records)), records)
+
+
+def test_a_largest_amount_that_is_its_tile_s_sum_costs_nothing() -> None:
+    records = empty_records(LAYOUT, 3)
+    records["tile_sum"][:, 7], records["tile_count"][:, 7] = 500, 1
+    records["tile_max"][:, 7] = 0, 500, 499
+    without, same, other = map(len, pack(LAYOUT, records))
+    assert without == same == other - 5
+
+
+def test_a_time_as_old_as_the_record_costs_nothing() -> None:
+    day_ms = 86_400_000
+    records = empty_records(LAYOUT, 2)
+    records["as_of_ms"] = 1_700_000_000_000
+    records["balance_ms"] = 1_700_000_000_000, 1_700_000_000_000 - 200 * day_ms
+    records["last_transaction_s"] = 1_700_000_000, 1_700_000_000 - 200 * day_ms // 1000
+    fresh, old = map(len, pack(LAYOUT, records))
+    assert fresh < old
 
 
 def test_more_records_than_are_packed_at_a_time_keep_their_order() -> None:
