@@ -34,6 +34,7 @@ from consumer.features.decayed_columns import FAMILIES
 from consumer.features.fields import PROFILE_FIELD_NAMES, RECENT_EVENT_FIELD_NAMES
 from consumer.features.layout import Records
 from consumer.features.record import pack
+from consumer.features.stored_words import free_value
 from consumer.learning.open_decisions import open_decision_dtype, pack_all
 from upswell.example_customers import LIVES, Life, example_customers
 
@@ -173,7 +174,7 @@ def _family(
     for lived, full in zip(records, whole, strict=True):
         without = lived.copy()
         for field in _FIELDS.get(name, ()):
-            without[field] = 0
+            without[field] = free_value(lived, field)
         for block in blocks:
             without["decayed"][:, block] = 0
         stored.append(full - _mean(map(len, pack(features.layout, without))))

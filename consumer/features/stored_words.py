@@ -20,7 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +82,26 @@ def n_words_of(layout: Layout, form: Form) -> int:
 def n_full_groups_of(layout: Layout) -> int:
     """Return how many groups, at the beginning of a record's words, are expected to hold no zero."""
     return (int(_plan(layout).decayed.start) + _USUAL_DECAYED) // GROUP_WORDS
+
+
+def free_value(records: Records, name: str) -> Any:
+    """Return what the field of each record would hold if it cost no byte: zero, or the time that it is told from.
+
+    Examples
+    --------
+    >>> from consumer.features.catalogue import catalogue_for
+    >>> records = np.zeros(1, catalogue_for(("mortgage",)).layout.dtype)
+    >>> records["as_of_ms"] = 7_000
+    >>> [free_value(records, name).item() for name in ("last_transaction_s", "balance_ms")]
+    [7, 7000]
+    >>> free_value(records, "salary_ms")
+    0
+    """
+    if name == "balance_ms":
+        return records["as_of_ms"]
+    if name in ("last_transaction_s", "last_interaction_s"):
+        return records["as_of_ms"] // SECOND_MS
+    return _DAYS_FROM if name in ("birth_day", "joined_day") else 0
 
 
 def to_words(layout: Layout, records: Records, form: Form, *, maxima: Int64s) -> Words:

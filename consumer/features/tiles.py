@@ -81,14 +81,17 @@ def _ages(length: int) -> NDArray[np.int8]:
     return ((newest - slot) % length).astype(np.int8)
 
 
+_LENGTH_MAX: Final = int(_LENGTH.max())
+
+
 def _ranks() -> Int64s:
     """Return table[s, p] = rank by age of slot s when the newest tile of its ring is in slot p.
 
     It is its own inverse: table[r, p] = slot of rank r.
     """
     first, length = _FIRST_SLOT[_LEVEL_OF_SLOT], _LENGTH[_LEVEL_OF_SLOT]
-    newest = np.arange(_LENGTH.max())[:, None]
-    return np.asarray((first + (newest - _SLOT_IN_RING) % length).T)
+    newest = np.arange(_LENGTH_MAX)[:, None]
+    return np.ascontiguousarray((first + (newest - _SLOT_IN_RING) % length).T)
 
 
 _RANKS: Final = _ranks()
@@ -290,18 +293,18 @@ def clear_hidden_maxima(records: Records) -> Int64s:
     found = np.flatnonzero(maxima != 0)
     row = found // N_COLUMNS
     column = found - row * N_COLUMNS
-    slot = column % N_SLOTS
+    owner = found // N_SLOTS
+    slot = found - owner * N_SLOTS
     newest = (records["as_of_ms"][:, None] // _HOP_MS % _LENGTH).reshape(-1)
-    rank = _RANKS[slot, newest.take(row * len(RINGS) + _LEVEL_OF_SLOT.take(slot))]
-    owner = row * 2 + (column >= N_SLOTS)
+    rank = _RANKS.take(slot * _LENGTH_MAX + newest.take(row * len(RINGS) + _LEVEL_OF_SLOT.take(slot)))
     tiles = (owner * N_SLOTS + rank) << 32 | maxima[row, column].view(np.uint32)
     tiles.sort()
     ranked = tiles >> 32
     owner = ranked // N_SLOTS
     steps = owner << 32 | tiles & 0xFFFFFFFF
     hidden = np.flatnonzero(steps[1:] <= np.maximum.accumulate(steps)[:-1]) + 1
-    owner, rank = owner[hidden], ranked[hidden] % N_SLOTS
-    row = owner // 2
-    slot = _RANKS[rank, newest.take(row * len(RINGS) + _LEVEL_OF_SLOT.take(rank))]
+    owner = owner[hidden]
+    row, rank = owner // 2, ranked[hidden] - owner * N_SLOTS
+    slot = _RANKS.take(rank * _LENGTH_MAX + newest.take(row * len(RINGS) + _LEVEL_OF_SLOT.take(rank)))
     maxima[row, slot + owner % 2 * N_SLOTS] = 0
     return found
