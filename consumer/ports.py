@@ -62,6 +62,14 @@ class Source(Protocol):
     def committed(self, partition: int) -> dict[str, int]:
         """Return the stable committed next offsets (role → offset) of the group; absent roles are left out."""
 
+    def commit(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Commit next offsets of the group by themselves.
+
+        Raises
+        ------
+        Fenced : the group does not count us among its members any more
+        """
+
     def bounds(self, partition: int) -> dict[str, Bounds]:
         """Return for each role what the log holds of the partition."""
 

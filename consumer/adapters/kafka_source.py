@@ -276,10 +276,14 @@ class KafkaSource:
         ------
         Fenced : the group has gone on without us
         """
+        what = f"commit offsets of group {self.group_id}"
         try:
-            self._consumer.commit(offsets=self.broker_offsets(positions), asynchronous=False)
+            done = self._consumer.commit(offsets=self.broker_offsets(positions), asynchronous=False)
         except KafkaException as error:
-            raise translated(kafka_error(error), f"commit offsets of group {self.group_id}") from error
+            raise translated(kafka_error(error), what) from error
+        for place in done or ():
+            if place.error is not None:
+                raise translated(place.error, what)
 
     # ------------------------------------------------------------ the group
 

@@ -83,6 +83,11 @@ class MemorySource:
         offsets = self._log.committed(self.group.group_id, partition)
         return {role: offset for role, offset in offsets.items() if role in self._roles}
 
+    def commit(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Commit next offsets of the group by themselves."""
+        self.check_generation()
+        self._log.commit_offsets(self.group.group_id, positions)
+
     def bounds(self, partition: int) -> dict[str, Bounds]:
         """Return what the log holds for each role."""
         return {role: self._log.bounds((role, partition)) for role in self._roles}
@@ -222,8 +227,7 @@ class MemorySink:
         for output in outputs:
             self._log.publish(output)
         self._on_step("produced")
-        self._source.check_generation()
-        self._log.commit_offsets(self._source.group.group_id, positions)
+        self._source.commit(positions)
         self._on_step("committed")
 
 

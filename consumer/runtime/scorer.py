@@ -194,8 +194,10 @@ class Scorer:
     def on_assigned(self, partitions: frozenset[int]) -> None:
         """Take partitions over: raise the epoch, publish what the former owner could not, seek."""
         self._finish_publication()
+        visible: dict[TopicPartition, int] = {}
         for partition in sorted(partitions):
-            self._retrying(lambda p=partition: self._take_over(p), "take_over")  # type: ignore[misc]
+            visible |= self._retrying(lambda p=partition: self._take_over(p), "take_over")  # type: ignore[misc]
+        self._prove_membership(visible)
         self._read_back(partitions)
 
     def on_revoked(self, partitions: frozenset[int]) -> None:
@@ -207,7 +209,16 @@ class Scorer:
                 self.owned.pop(partition, None)
                 self.fenced.discard(partition)
 
-    def _take_over(self, partition: int) -> None:
+    def _prove_membership(self, visible: Mapping[TopicPartition, int]) -> None:
+        """Commit what is committed already, which the group refuses of a member that it has given up.
+
+        A process may be given up while it takes over, and then write under an epoch above its successor's.
+        Proved after the epoch was raised, epochs grow as the group's generations do.
+        """
+        if visible:
+            self._retrying(lambda: self.ports.source.commit(visible), "prove_membership")
+
+    def _take_over(self, partition: int) -> dict[TopicPartition, int]:
         source, store = self.ports.source, self.ports.store
         state, outbox = store.take_over(partition, n_partitions=self.n_partitions)
         plan = plan_takeover(
@@ -223,6 +234,7 @@ class Scorer:
         self.fenced.discard(partition)
         self.dead_letters = with_stored_runs(self.dead_letters, state.extra, partition)
         self.owned[partition] = owned
+        return _places(partition, plan.visible_until)
 
     def _read_back(self, partitions: frozenset[int]) -> None:
         """Fetch what was decided on partitions whose store is older than what readers can see."""

@@ -28,11 +28,13 @@ class TakeoverPlan:
     start : role → next offset to read
     republish : outbox entries that are not visible yet, in order
     suppressed_until : role → offset; outputs of events before it are visible already
+    visible_until : role → offset to which everything is visible when `republish` is published
     """
 
     start: Mapping[str, int]
     republish: tuple[OutboxEntry, ...]
     suppressed_until: Mapping[str, int]
+    visible_until: Mapping[str, int]
 
 
 def plan_takeover(
@@ -61,7 +63,11 @@ def plan_takeover(
         _check_committed(role, state.partition, committed[role], bounds[role])
     republish = tuple(entry for entry in outbox if not _is_published(entry, committed))
     suppressed = {role: offset for role, offset in committed.items() if offset > start.get(role, 0)}
-    return TakeoverPlan(start=start, republish=republish, suppressed_until=suppressed)
+    visible = {
+        role: max(committed.get(role, bounds[role].low), *(e.positions.get(role, 0) for e in republish), 0)
+        for role in bounds
+    }
+    return TakeoverPlan(start, republish, suppressed, visible)
 
 
 def _check_finished(state: PartitionState) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from consumer.ports import Bounds
-from consumer.vocabulary.errors import ConfigurationError, Retryable
+from consumer.vocabulary.errors import ConfigurationError, Fenced, Retryable
 from consumer.vocabulary.log import OutputRecord, RawRecord
 from tests.contract.worlds import N_PARTITIONS, Process, World, read, until
 
@@ -127,6 +129,30 @@ def test_committed_offsets_are_told_by_role_and_partition(world: World) -> None:
     process.sink.publish([], {("transactions", 0): 7, ("customers", 0): 1, ("transactions", 1): 9})
     assert process.source.committed(0) == {"transactions": 7, "customers": 1}
     assert process.source.committed(1) == {"transactions": 9}
+
+
+def test_a_member_commits_while_it_takes_over(world: World) -> None:
+    def take_over(partitions: frozenset[int]) -> None:
+        process.source.commit({("transactions", partition): 5 for partition in partitions})
+
+    process = world.start("a", takes_over=take_over)
+    until(lambda: process.source.committed(0) == {"transactions": 5}, [process])
+
+
+def test_who_is_replaced_while_it_takes_over_commits_nothing(world: World) -> None:
+    successors: list[Process] = []
+
+    def take_over(partitions: frozenset[int]) -> None:
+        successors.append(world.start_again(zombie))
+        until(lambda: len(successors[0].listener.owned) == N_PARTITIONS, successors)
+        successors[0].source.commit({("transactions", 0): 8})
+        with pytest.raises(Fenced):
+            zombie.source.commit({("transactions", 0): 0})
+
+    zombie = world.start("a", static=True, takes_over=take_over)
+    with suppress(Fenced):
+        until(lambda: bool(successors), [zombie])
+    assert successors[0].source.committed(0) == {"transactions": 8}
 
 
 def test_bounds_tell_what_the_log_holds(world: World) -> None:

@@ -17,6 +17,7 @@ from consumer.ports import (
     PartitionState,
     PartitionWrite,
     RawRecord,
+    TopicPartition,
 )
 from consumer.vocabulary.deadlines import Span
 from consumer.vocabulary.past import PublishedDecisions
@@ -43,6 +44,9 @@ class HookedSource(MemorySource):
 
     def committed(self, partition: int) -> dict[str, int]:
         return around(self.hook, "committed", lambda: MemorySource.committed(self, partition))
+
+    def commit(self, positions: Mapping[TopicPartition, int]) -> None:
+        around(self.hook, "commit", lambda: MemorySource.commit(self, positions))
 
     def bounds(self, partition: int) -> dict[str, Bounds]:
         return around(self.hook, "bounds", lambda: MemorySource.bounds(self, partition))

@@ -110,6 +110,10 @@ def _with_epochs_that_come_back(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(MemoryStore, "take_over", take_over)
 
 
+def _without_proof_of_membership(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Scorer, "_prove_membership", lambda self, visible: None)
+
+
 def _without_taking_over_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Scorer, "_taken_back", lambda self, records: records)
 
@@ -144,6 +148,7 @@ PROTECTIONS: Final[Mapping[str, Removal]] = {
     "read-back of decisions": _without_read_back,
     "epochs that never come back": _with_epochs_that_come_back,
     "refused owners take over again": _without_taking_over_again,
+    "membership proved at a takeover": _without_proof_of_membership,
     "publication finished before a takeover": _without_waiting_at("on_assigned"),
 }
 

@@ -4,7 +4,8 @@ Between effects the adversary may
 
     kill        the process is gone, its transaction stays open, the group notices some time later
     expel       the group gives the process up, and it does not know (a zombie): others go on, then it does
-    oversleep   the same, after the store has lost writes, until it could be mistaken for what the zombie knew
+    oversleep   the same, after the store has lost writes, until it could be mistaken for what the zombie knew;
+                perhaps the store loses what the others wrote too
     pause       the others go on for a while
     retry       the call fails, or it succeeds and its answer is lost
     join        another scorer joins
@@ -50,13 +51,18 @@ BATCHES = (4, 15, 60)
 STEPS_MAX = 2_000
 FAULTS_MAX = 10
 NESTED_STEPS_MAX = 6
-SLEPT_STEPS_MAX = 20
+SLEPT_STEPS_MAX = 30
 TAIL = 16
 """Records kept back until the faults are over: what every owner meets then."""
 REBUILD_STEPS = 12
-HARMS = ("kill", "kill", "expel", "expel", "oversleep", "pause", "time out", "roll back", "lose", "join")
+HARMS = (
+    *("kill", "kill", "expel", "expel", "oversleep", "oversleep"),
+    *("pause", "time out", "roll back", "lose", "join"),
+)
 BETWEEN_SYSTEMS = ("before write", "after write", "after produced", "after offsets_sent")
 """Where store and broker know different things; harm is more likely there."""
+TAKING_OVER = ("before take_over", "after take_over", "after bounds")
+"""Where owners change; who is given up here and sleeps is the one that others know least of."""
 BETWEEN_SYSTEMS_FACTOR = 4
 RETURNS_SURELY = ("after poll", "after committed")
 """What was polled is in hand; whether a commit happened is found out by the sink itself (contract tests)."""
@@ -259,12 +265,14 @@ class Schedule:
         """Go on beside the loop, and perhaps do harm, at an effect of a process."""
         if self.rng.random() < LANE_SHARE:
             process.lane.go_on()
-        share = self.share * (BETWEEN_SYSTEMS_FACTOR if effect in BETWEEN_SYSTEMS else 1)
+        share = self.share * (BETWEEN_SYSTEMS_FACTOR if effect in BETWEEN_SYSTEMS + TAKING_OVER else 1)
         if self.faults <= 0 or self.rng.random() >= share:
             return
         self.faults -= 1
         harms = [*HARMS, *(("retry",) if effect not in RETURNS_SURELY else ())]
         harm = harms[int(self.rng.integers(len(harms)))]
+        if effect in TAKING_OVER and self.rng.random() < 0.5:
+            harm = "oversleep"
         self.happened[harm] += 1
         self.trace.append(f"{harm} {effect} of {process.name}")
         if harm == "kill":
@@ -279,11 +287,7 @@ class Schedule:
                 self.world.group.leave(process.source.member)
                 self._others_go_on()
             case "oversleep":
-                self.world.group.leave(process.source.member)
-                self._roll_back() if self.rng.random() < 0.5 else self._lose()
-                # In small batches: as many writes as the sleeper knows of, but less of the log.
-                self._start(BATCHES[:1])
-                self._others_go_on(SLEPT_STEPS_MAX, until=lambda: self._is_mistakable(process.scorer))
+                self._oversleep(process)
             case "pause":
                 self._others_go_on()
             case "time out":
@@ -294,6 +298,16 @@ class Schedule:
                 self._lose()
             case "join":
                 self._start()
+
+    def _oversleep(self, process: Process) -> None:
+        self.world.group.leave(process.source.member)
+        self._roll_back() if self.rng.random() < 0.5 else self._lose()
+        # In small batches: as many writes as the sleeper knows of, but less of the log.
+        self._start(BATCHES[:1])
+        self._others_go_on(SLEPT_STEPS_MAX, until=lambda: self._is_mistakable(process.scorer))
+        if not process.scorer.owned and self.rng.random() < 0.5:
+            # Given up while it takes over: it knows of nothing, so nothing may be there.
+            self._lose()
 
     def _others_go_on(
         self, steps_max: int = NESTED_STEPS_MAX, *, until: Callable[[], bool] = lambda: False
