@@ -289,10 +289,11 @@ class Bench:
         size = self.sizes.banks[0]
         self.found.details["memory"] = (
             f"growth of Redis' used_memory over the number of customers, everything included, after a year of "
-            f"{size.life.events_per_day * 7:.0f} events a week and {size.life.offers_per_day * size.life.days:.0f} "
-            f"offers of each and then {size.cost_events:,} events over all of them in turn in one partition, so that a batch meets as many "
-            f"customers in every bank: {costs} an event; `upswell features --sizes` says what each part costs; the outbox, whatever the "
-            f"number of customers, takes {max(f.outbox_bytes for f in footprints) / 2**20:.1f} MiB more"
+            f"{size.life.events_per_day * 7:.0f} events a week and {size.life.offers_per_day * size.life.days:.0f} offers of each "
+            f"({', '.join(f'{f.bytes_after:,.0f}' for f in footprints)} after the next events); the cost: {size.cost_events:,} events "
+            f"over all of them in turn in one partition, so that a batch meets as many customers in every bank: {costs} an event; "
+            f"`upswell features --sizes` says what each part costs; the outbox takes "
+            f"{max(f.outbox_bytes for f in footprints) / 2**20:.1f} MiB more, whatever the number of customers"
         )
 
     def scaling(self) -> None:
