@@ -42,15 +42,12 @@ from consumer.pipeline.checked_policy import checked_policy
 from consumer.policy.document import Policy
 from consumer.ports import Lane
 from consumer.runtime.learner import EXAMPLES_A_POLL_MAX, Learner, LearnerLimits, LearnerModels, LearnerPorts
+from consumer.runtime.lives import live_on
 from consumer.runtime.scorer import Scorer, ScorerLimits, ScorerPorts
 from consumer.runtime.serving_models import ServingModels
 from consumer.scoring.seeds import SeedSet, read_seeds
 from consumer.settings import Settings
-from consumer.vocabulary.errors import Fenced
 from consumer.vocabulary.topics import Topics
-
-REBUILDS = 10
-"""Times a process comes back after it was fenced; more says that two of them fight for one name."""
 
 Stopping = Callable[[], bool]
 
@@ -82,7 +79,7 @@ def run_scorer(
             suit_interpreter()
             scorer.run(stopping)
 
-        _live_on(life, telemetry)
+        live_on(life, telemetry, SystemClock())
 
 
 def run_learner(settings: Settings, *, is_stopping: Stopping | None = None) -> None:
@@ -91,9 +88,10 @@ def run_learner(settings: Settings, *, is_stopping: Stopping | None = None) -> N
     policy, seeds = checked.policy, _seeds(settings, checked.features)
     failpoints = _failpoints(settings)
     with _telemetry(settings, "learner") as telemetry, _stop_signal(is_stopping) as stopping:
-        _live_on(
+        live_on(
             lambda: _learner(settings, policy, seeds, telemetry, failpoints=failpoints).run(stopping),
             telemetry,
+            SystemClock(),
         )
 
 
@@ -228,18 +226,6 @@ def _transactional_id(settings: Settings, role: str) -> str | None:
     if settings.delivery == "at_least_once":
         return None
     return f"{settings.topic_prefix}{settings.group_id}-{role}-{settings.instance_id or uuid.uuid4()}"
-
-
-def _live_on(life: Callable[[], None], telemetry: ProcessTelemetry) -> None:
-    """Live; after having been fenced, build everything anew and live again."""
-    for _ in range(REBUILDS):
-        try:
-            life()
-        except Fenced:
-            telemetry.count("rebuilds_total")
-        else:
-            return
-    life()
 
 
 @contextmanager
