@@ -10,8 +10,6 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -19,7 +17,7 @@ from confluent_kafka.admin import AdminClient
 from consumer.vocabulary.errors import ConfigurationError
 from upswell.embedded.free_ports import LOOPBACK, free_port, is_listening
 from upswell.embedded.jars import java_command, kafka_jars
-from upswell.embedded.service import Service
+from upswell.embedded.service import RunningService, Service
 
 # Any 16 bytes in base64 will do: nothing else ever joins this cluster.
 CLUSTER_ID = "dXBzd2VsbC11cHN3ZWxsLQ"
@@ -31,42 +29,11 @@ minutes compiling, and its transactions wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
-class KafkaBroker:
-    """A running broker; use it as a context manager, or call `stop`."""
+class KafkaBroker(RunningService):
+    """A running broker; what the page cache holds survives `kill`."""
 
     bootstrap_servers: str
     data_dir: Path
-    service: Service
-
-    @property
-    def pid(self) -> int:
-        """Process id of the JVM; it changes with every start."""
-        return self.service.pid
-
-    @property
-    def log_file(self) -> Path:
-        """What the broker printed, over all its starts."""
-        return self.service.log_file
-
-    def start(self) -> None:
-        """Start again on the same port and data, after `stop` or `kill`; return once it answers."""
-        self.service.start()
-
-    def stop(self) -> None:
-        """Shut down in an orderly way."""
-        self.service.stop()
-
-    def kill(self) -> None:
-        """SIGKILL, as a crash of the machine's process; what the page cache holds survives."""
-        self.service.kill()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
 
 def real_kafka(

@@ -9,15 +9,13 @@ import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from redis import Redis
 from redis.exceptions import RedisError
 
 from consumer.vocabulary.errors import ConfigurationError
 from upswell.embedded.free_ports import LOOPBACK, free_port, is_listening
-from upswell.embedded.service import Service
+from upswell.embedded.service import RunningService, Service
 
 # sun_path of a Unix socket address: 108 bytes on Linux, 104 on macOS, with the closing zero.
 SOCKET_PATH_BYTES_MAX = 103
@@ -25,44 +23,13 @@ PING_TIMEOUT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class RedisServer:
-    """A running redis-server; use it as a context manager, or call `stop`."""
+class RedisServer(RunningService):
+    """A running redis-server; with the append-only file `stop` loses nothing, without it `kill` loses all data."""
 
     url: str
     port: int
     socket_path: Path | None
     data_dir: Path
-    service: Service
-
-    @property
-    def pid(self) -> int:
-        """Process id of redis-server; it changes with every start."""
-        return self.service.pid
-
-    @property
-    def log_file(self) -> Path:
-        """What the server printed, over all its starts."""
-        return self.service.log_file
-
-    def start(self) -> None:
-        """Start again on the same port and data, after `stop` or `kill`; return once it answers."""
-        self.service.start()
-
-    def stop(self) -> None:
-        """Shut down in an orderly way; with the append-only file nothing is lost."""
-        self.service.stop()
-
-    def kill(self) -> None:
-        """SIGKILL, as a crash; without the append-only file all data are lost."""
-        self.service.kill()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
 
 def redis_command() -> str:

@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from consumer.vocabulary.errors import ConfigurationError
 from upswell.embedded.free_ports import is_listening
@@ -135,3 +137,40 @@ class Service:
     def _log_tail(self) -> str:
         lines = self.log_file.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_TAIL_LINES:]
         return f"the end of {self.log_file}:\n" + "\n".join(lines) if lines else f"{self.log_file} is empty"
+
+
+@dataclass(frozen=True, slots=True)
+class RunningService:
+    """A running service in somebody's hand; use it as a context manager, or call `stop`."""
+
+    service: Service
+
+    @property
+    def pid(self) -> int:
+        """Process id; it changes with every start."""
+        return self.service.pid
+
+    @property
+    def log_file(self) -> Path:
+        """What the service printed, over all its starts."""
+        return self.service.log_file
+
+    def start(self) -> None:
+        """Start again on the same port and data, after `stop` or `kill`; return once it answers."""
+        self.service.start()
+
+    def stop(self) -> None:
+        """Shut down in an orderly way."""
+        self.service.stop()
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash of the process."""
+        self.service.kill()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
