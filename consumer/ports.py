@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from consumer.vocabulary.deadlines import DeadlineMove, Span
 from consumer.vocabulary.log import OutputRecord, RawRecord, TopicPartition
@@ -116,12 +116,21 @@ class PartitionState:
     extra: Mapping[str, float] = field(default_factory=dict)
 
 
+class Mark(NamedTuple):
+    """Which write of which owner a partition stood at; two states of the store with one mark are the same state."""
+
+    epoch: int
+    sequence: int
+
+
 @dataclass(frozen=True, slots=True)
 class PartitionWrite:
     """Everything that one batch changes in one partition: written in one atomic call, or not at all.
 
     The call first checks that `expected` (epoch and sequence) is what the store holds, else `Fenced`.
 
+    read_at : where the store stood when what the change is made from was read; anything but `expected` is
+        fenced too: a store that loses writes may meanwhile have gone back to `expected`
     records : customer id → its record; None deletes the customer, open decisions included
     open_decisions : customer id → its open decisions, of those in `records` that have some: a customer is
         written whole
@@ -136,18 +145,27 @@ class PartitionWrite:
     deadlines: Mapping[str, DeadlineMove]
     outbox: OutboxEntry | None
     published_sequence: int
+    read_at: frozenset[Mark] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedCustomers:
-    """Values of a partition's customers in the order asked for; None where there is none."""
+    """Values of a partition's customers in the order asked for; None where there is none.
+
+    mark : where the partition stood just after the reading, None where nothing was read
+    """
 
     records: Sequence[bytes | None]
     open_decisions: Sequence[bytes | None]
+    mark: Mark | None = None
 
 
-Due = list[tuple[str, int]]
-"""(customer id, earliest deadline in ms) in order of the deadline."""
+@dataclass(frozen=True, slots=True)
+class DueCustomers:
+    """(customer id, earliest deadline in ms) in order of the deadline; `mark` as in `LoadedCustomers`."""
+
+    customers: Sequence[tuple[str, int]]
+    mark: Mark | None = None
 
 
 class StateStore(Protocol):
@@ -164,7 +182,7 @@ class StateStore(Protocol):
     def load(self, wanted: Mapping[int, Sequence[str]]) -> dict[int, LoadedCustomers]:
         """Fetch records and open decisions of customers (partition → ids), all partitions at once."""
 
-    def due(self, spans: Mapping[int, Span]) -> dict[int, Due]:
+    def due(self, spans: Mapping[int, Span]) -> dict[int, DueCustomers]:
         """Return the customers whose earliest deadline lies in their partition's span.
 
         Nobody's deadline lies before the span: a span begins where the partition's stream time stands, and

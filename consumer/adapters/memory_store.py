@@ -14,8 +14,15 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from consumer.adapters.ownership import Standing, standing_of, wrong_partition_count
-from consumer.ports import Due, LoadedCustomers, OutboxEntry, PartitionState, PartitionWrite
+from consumer.adapters.ownership import NO_MARK, Standing, standing_of, wrong_partition_count
+from consumer.ports import (
+    DueCustomers,
+    LoadedCustomers,
+    Mark,
+    OutboxEntry,
+    PartitionState,
+    PartitionWrite,
+)
 from consumer.vocabulary.deadlines import Span
 from consumer.vocabulary.errors import ConfigurationError, Defect
 
@@ -69,21 +76,27 @@ class MemoryStore:
     def _loaded(self, partition: int, customer_ids: Sequence[str]) -> LoadedCustomers:
         stored = self.partitions.get(partition)
         if stored is None:
-            return LoadedCustomers([None] * len(customer_ids), [None] * len(customer_ids))
+            return LoadedCustomers(
+                [None] * len(customer_ids), [None] * len(customer_ids), NO_MARK if customer_ids else None
+            )
         return LoadedCustomers(
-            list(map(stored.records.get, customer_ids)), list(map(stored.open_decisions.get, customer_ids))
+            list(map(stored.records.get, customer_ids)),
+            list(map(stored.open_decisions.get, customer_ids)),
+            _mark(stored) if customer_ids else None,
         )
 
-    def due(self, spans: Mapping[int, Span]) -> dict[int, Due]:
+    def due(self, spans: Mapping[int, Span]) -> dict[int, DueCustomers]:
         """Return the customers whose earliest deadline lies in their partition's span."""
         return {partition: self._due(partition, span) for partition, span in spans.items()}
 
-    def _due(self, partition: int, span: Span) -> Due:
+    def _due(self, partition: int, span: Span) -> DueCustomers:
         stored = self.partitions.get(partition)
-        deadlines = stored.deadlines if stored is not None else {}
+        if stored is None:
+            return DueCustomers([], NO_MARK)
+        deadlines = stored.deadlines
         # In the order of Redis' sorted sets: by deadline, then by the bytes of the id.
         due = sorted((at, name) for name, at in deadlines.items() if span.after_ms < at <= span.until_ms)
-        return [(customer_id, at) for at, customer_id in due]
+        return DueCustomers([(customer_id, at) for at, customer_id in due], _mark(stored))
 
     def write(self, changes: Sequence[PartitionWrite]) -> frozenset[int]:
         """Apply each change whose epoch and sequence are the expected ones; a repeated one is applied once."""
@@ -126,6 +139,10 @@ class MemoryStore:
     def restore(self, partitions: Mapping[int, StoredPartition]) -> None:
         """Put an earlier state back, as a failover to a lagging replica does; `{}` loses everything."""
         self.partitions = deepcopy(dict(partitions))
+
+
+def _mark(stored: StoredPartition) -> Mark:
+    return Mark(stored.state.epoch, stored.state.sequence)
 
 
 def _put(change: PartitionWrite, stored: StoredPartition) -> None:

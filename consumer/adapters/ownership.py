@@ -6,8 +6,12 @@ Rules of this file: pure; a store reads what it holds, this decides.
 from __future__ import annotations
 
 from enum import Enum
+from typing import Final
 
-from consumer.ports import PartitionWrite
+from consumer.ports import Mark, PartitionWrite
+
+NO_MARK: Final = Mark(0, 0)
+"""Of a partition that the store knows nothing of: nobody owns it under this epoch."""
 
 
 class Standing(Enum):
@@ -23,6 +27,8 @@ class Standing(Enum):
 
 def standing_of(change: PartitionWrite, *, epoch: int, sequence: int) -> Standing:
     """Return what is to be done with a change to a partition at this epoch and sequence."""
+    if change.read_at - {(change.expected.epoch, change.expected.sequence)}:
+        return Standing.FENCED
     if (epoch, sequence) == (change.expected.epoch, change.expected.sequence):
         return Standing.DUE
     if (epoch, sequence) == (change.after.epoch, change.after.sequence):

@@ -36,7 +36,7 @@ from consumer.adapters.ownership import Standing, standing_of, wrong_partition_c
 from consumer.adapters.redis_expiry import ExpirySweep
 from consumer.adapters.redis_nodes import RedisNodes, Reply
 from consumer.adapters.resp import interleaved, packed
-from consumer.ports import Due, LoadedCustomers, OutboxEntry, PartitionState, PartitionWrite
+from consumer.ports import DueCustomers, LoadedCustomers, Mark, OutboxEntry, PartitionState, PartitionWrite
 from consumer.vocabulary.deadlines import DeadlineMove, Span
 from consumer.vocabulary.errors import ConfigurationError, Defect
 from consumer.vocabulary.time import HOUR_MS
@@ -129,22 +129,25 @@ class RedisStore:
         questions = {partition: ids for partition, ids in wanted.items() if ids}
         loaded = {partition: LoadedCustomers([], []) for partition in wanted.keys() - questions.keys()}
         commands = {p: _mget(_Keys(self._namespace, p), ids) for p, ids in questions.items()}
-        for partition, (values,) in self._at_once(commands).items():
+        for partition, (values, held) in self._at_once(commands).items():
             parts = list(map(parted, values))
-            loaded[partition] = LoadedCustomers([part[0] for part in parts], [part[1] for part in parts])
+            loaded[partition] = LoadedCustomers(
+                [part[0] for part in parts], [part[1] for part in parts], _mark(held)
+            )
         return loaded
 
-    def due(self, spans: Mapping[int, Span]) -> dict[int, Due]:
+    def due(self, spans: Mapping[int, Span]) -> dict[int, DueCustomers]:
         """Return the customers whose earliest deadline lies in their partition's span, hour by hour."""
         commands = {p: _due_commands(_Keys(self._namespace, p), span) for p, span in spans.items()}
-        return {
-            partition: [
+        due = {}
+        for partition, (*replies, held) in self._at_once(commands).items():
+            customers = [
                 (name.decode(), hour * HOUR_MS + int(score))
                 for hour, reply in zip(_hours(spans[partition]), replies, strict=True)
                 for name, score in zip(reply[::2], reply[1::2], strict=True)
             ]
-            for partition, replies in self._at_once(commands).items()
-        }
+            due[partition] = DueCustomers(customers, _mark(held))
+        return due
 
     def partition_count(self) -> int | None:
         """Return the number of partitions that the state was written with, None before it was ever owned."""
@@ -175,7 +178,7 @@ class RedisStore:
                 for write in writes
             ]
             for write, talk in talks:
-                talk.send([packed([b"WATCH", write.keys.pos]), packed([b"HMGET", write.keys.pos, *_CHECKED])])
+                talk.send([packed([b"WATCH", write.keys.pos]), _where(write.keys)])
             for write, talk in talks:
                 standing = write.standing(talk.replies()[-1])
                 talk.send(self._said(write.change, write.keys) if standing is Standing.DUE else [_UNWATCH])
@@ -266,8 +269,8 @@ class _Write:
 
     def standing(self, held: Sequence[bytes | None]) -> Standing:
         """Compare with the epoch and sequence that Redis holds."""
-        epoch, sequence = (int(number or 0) for number in held)
-        self.known = standing_of(self.change, epoch=epoch, sequence=sequence)
+        mark = _mark(held)
+        self.known = standing_of(self.change, epoch=mark.epoch, sequence=mark.sequence)
         return self.known
 
     def is_applied(self, replies: Reply) -> bool:
@@ -289,16 +292,31 @@ class _Write:
 
 
 def _mget(keys: _Keys, customer_ids: Sequence[str]) -> list[bytes]:
-    return [packed([b"MGET", *keys.customers(customer_ids)])]
+    return [packed([b"MGET", *keys.customers(customer_ids)]), _where(keys)]
+
+
+def _where(keys: _Keys) -> bytes:
+    """Return what asks where a partition stands.
+
+    After what is read, never before: a connection that answers both has not met a failover in between, so what
+    was read is of this mark, or older than a mark that is not ours any more.
+    """
+    return packed([b"HMGET", keys.pos, *_CHECKED])
+
+
+def _mark(held: Sequence[bytes | None]) -> Mark:
+    epoch, sequence = (int(number or 0) for number in held)
+    return Mark(epoch, sequence)
 
 
 def _due_commands(keys: _Keys, span: Span) -> list[bytes]:
     hours = _hours(span)
     untils = [b"+inf"] * (len(hours) - 1) + [b"%d" % (span.until_ms % HOUR_MS)]
-    return [
+    asked = (
         packed([b"ZRANGEBYSCORE", keys.due(hour), b"-inf", until, b"WITHSCORES"])
         for hour, until in zip(hours, untils, strict=True)
-    ]
+    )
+    return [*asked, _where(keys)]
 
 
 def _hours(span: Span) -> range:

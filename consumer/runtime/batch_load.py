@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from consumer.decoded import DecodedBatch
 from consumer.pipeline.batch import LoadedBatch, PartitionProgress
 from consumer.pipeline.stream_time import end_of_batch_ms
-from consumer.ports import Due, LoadedCustomers, StateStore
+from consumer.ports import DueCustomers, LoadedCustomers, Mark, StateStore
 from consumer.vocabulary.deadlines import Span
 from consumer.vocabulary.past import PastDecisions
 
@@ -40,8 +40,12 @@ def load_batch(
     *,
     progress: Mapping[int, PartitionProgress],
     past: Mapping[int, PastDecisions],
-) -> LoadedBatch:
+) -> tuple[LoadedBatch, Mapping[int, frozenset[Mark]]]:
     """Fetch the customers of a batch, and those whose decisions expire as the stream's clock moves on.
+
+    Returns
+    -------
+    the batch, and partition → where the store stood when it was read
 
     Parameters
     ----------
@@ -66,7 +70,19 @@ def load_batch(
         due=tuple(rows.due),
         progress=progress,
         past=past,
-    )
+    ), _read_at(due, loaded)
+
+
+def _read_at(
+    due: Mapping[int, DueCustomers], loaded: Mapping[int, LoadedCustomers]
+) -> dict[int, frozenset[Mark]]:
+    """Return where each partition stood when it was read."""
+    marks: dict[int, set[Mark]] = {}
+    for reading in (due, loaded):
+        for partition, found in reading.items():
+            if found.mark is not None:
+                marks.setdefault(partition, set()).add(found.mark)
+    return {partition: frozenset(found) for partition, found in marks.items()}
 
 
 def _spans(decoded: DecodedBatch, progress: Mapping[int, PartitionProgress]) -> dict[int, Span]:
@@ -79,13 +95,13 @@ def _spans(decoded: DecodedBatch, progress: Mapping[int, PartitionProgress]) -> 
     }
 
 
-def _rows(decoded: DecodedBatch, due: Mapping[int, Due]) -> _Rows:
+def _rows(decoded: DecodedBatch, due: Mapping[int, DueCustomers]) -> _Rows:
     rows = _Rows(list(decoded.customer_ids), decoded.customer_partition.tolist(), [])
-    if not any(due.values()):
+    if not any(found.customers for found in due.values()):
         return rows
     known = {place: row for row, place in enumerate(zip(rows.partitions, rows.ids, strict=True))}
     for partition in sorted(due):
-        for customer_id, _ in due[partition]:
+        for customer_id, _ in due[partition].customers:
             row = known.get((partition, customer_id), len(rows.ids))
             if row == len(rows.ids):
                 rows.ids.append(customer_id)

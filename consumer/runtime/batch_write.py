@@ -18,7 +18,7 @@ from typing import Protocol
 
 from consumer.decoded import DecodedBatch
 from consumer.pipeline.batch import BatchResult, PartitionProgress, SourcedOutput
-from consumer.ports import OutboxEntry, OutputRecord, PartitionState, PartitionWrite, RawRecord
+from consumer.ports import Mark, OutboxEntry, OutputRecord, PartitionState, PartitionWrite, RawRecord
 from consumer.vocabulary.topics import INPUT_ROLES
 
 
@@ -55,9 +55,17 @@ def is_rebuilt(positions: Mapping[str, int], owned: Owned) -> bool:
 
 
 def writes_of(
-    decoded: DecodedBatch, result: BatchResult, owned: Mapping[int, Owned]
+    decoded: DecodedBatch,
+    result: BatchResult,
+    owned: Mapping[int, Owned],
+    read_at: Mapping[int, frozenset[Mark]],
 ) -> dict[int, PartitionWrite]:
-    """Return the write of every partition that the batch touched."""
+    """Return the write of every partition that the batch touched.
+
+    Parameters
+    ----------
+    read_at : partition → where the store stood when the batch was loaded
+    """
     rows_of: dict[int, list[int]] = {partition: [] for partition in result.progress}
     for row, partition in enumerate(result.customer_partition):
         rows_of[partition].append(row)
@@ -81,6 +89,7 @@ def writes_of(
             },
             outbox=OutboxEntry(after.sequence, tuple(outputs[partition]), after.positions),
             published_sequence=before.published_sequence,
+            read_at=read_at.get(partition, frozenset()),
         )
     return changes
 

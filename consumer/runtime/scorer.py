@@ -21,6 +21,7 @@ from consumer.ports import (
     Clock,
     DecisionLog,
     Lane,
+    Mark,
     OutputRecord,
     PartitionState,
     PartitionWrite,
@@ -182,8 +183,9 @@ class Scorer:
         started_s = self.ports.clock.monotonic_s()
         decoded = self.decoder.decode(records)
         self._check_dead_letters(decoded, records)
-        result = self.decider.run(self._load(decoded), self.models.current())
-        changes = self._write(decoded, result)
+        loaded, read_at = self._load(decoded)
+        result = self.decider.run(loaded, self.models.current())
+        changes = self._write(writes_of(decoded, result, self.owned, read_at))
         is_filled = 2 * len(records) > self.limits.batch_records
         self.publisher.pacing.note_batch(self.ports.clock.monotonic_s() - started_s, is_filled=is_filled)
         self._publish(changes)
@@ -278,7 +280,7 @@ class Scorer:
             self.dead_letter_limit, self.dead_letters, bad, last_good=_last_good(decoded), records=records
         )
 
-    def _load(self, decoded: DecodedBatch) -> LoadedBatch:
+    def _load(self, decoded: DecodedBatch) -> tuple[LoadedBatch, Mapping[int, frozenset[Mark]]]:
         progress = {
             partition: self._progress(partition) for partition in sorted({p for _, p in decoded.positions})
         }
@@ -292,9 +294,8 @@ class Scorer:
         state = self.owned[partition].state
         return PartitionProgress(state.stream_time_ms, with_runs(state.extra, self.dead_letters, partition))
 
-    def _write(self, decoded: DecodedBatch, result: BatchResult) -> dict[int, PartitionWrite]:
+    def _write(self, changes: Mapping[int, PartitionWrite]) -> dict[int, PartitionWrite]:
         """Write each partition; a partition that was taken from us is dropped with its outputs."""
-        changes = writes_of(decoded, result, self.owned)
         fenced = self._retrying(lambda: self.ports.store.write(list(changes.values())), "write")
         if fenced:
             self.ports.telemetry.count("fenced_total", len(fenced))

@@ -9,7 +9,7 @@ import pytest
 
 from consumer.adapters.memory_store import MemoryStore
 from consumer.adapters.redis_store import RedisStore
-from consumer.ports import LoadedCustomers, OutboxEntry, PartitionState, PartitionWrite, StateStore
+from consumer.ports import Mark, OutboxEntry, PartitionState, PartitionWrite, StateStore
 from consumer.vocabulary.deadlines import DeadlineMove, Span
 from consumer.vocabulary.errors import ConfigurationError
 from consumer.vocabulary.log import OutputRecord
@@ -89,6 +89,10 @@ def first_at(at_ms: int) -> dict[str, DeadlineMove]:
     return {"c-1": DeadlineMove(None, at_ms)}
 
 
+def due(store: StateStore, partition: int, span: Span) -> list[tuple[str, int]]:
+    return [*store.due({partition: span})[partition].customers]
+
+
 def taken(store: StateStore, partition: int = 3) -> PartitionState:
     return store.take_over(partition, n_partitions=N_PARTITIONS)[0]
 
@@ -121,9 +125,10 @@ def test_loading_nothing_gives_nothing(store: StateStore) -> None:
 def test_partitions_do_not_see_one_another(store: StateStore) -> None:
     store.write([change_of(taken(store, 3), records={"c-1": b"three"})])
     store.write([change_of(taken(store, 4), records={"c-1": b"four"})])
-    assert store.load({3: ["c-1"], 4: ["c-1"]}) == {
-        3: LoadedCustomers([b"three"], [None]),
-        4: LoadedCustomers([b"four"], [None]),
+    loaded = store.load({3: ["c-1"], 4: ["c-1"]})
+    assert {partition: [*found.records] for partition, found in loaded.items()} == {
+        3: [b"three"],
+        4: [b"four"],
     }
     assert store.read_customer(4, "c-1").records == [b"four"]
 
@@ -136,14 +141,15 @@ def test_none_deletes_a_customer_with_decisions_and_deadline(store: StateStore) 
     store.write([change_of(first.after, records=gone, deadlines={"c-1": DeadlineMove(NOON_MS, None)})])
     loaded = store.read_customer(3, "c-1")
     assert (list(loaded.records), list(loaded.open_decisions)) == ([None], [None])
-    assert store.due({3: THE_DAY})[3] == []
+    assert due(store, 3, THE_DAY) == []
 
 
 def test_a_customer_written_without_open_decisions_has_none_any_more(store: StateStore) -> None:
     first = change_of(taken(store), records={"c-1": b"r"}, open_decisions={"c-1": b"o"})
     store.write([first])
     store.write([change_of(first.after, records={"c-1": b"r"})])
-    assert store.read_customer(3, "c-1") == LoadedCustomers([b"r"], [None])
+    found = store.read_customer(3, "c-1")
+    assert ([*found.records], [*found.open_decisions]) == ([b"r"], [None])
 
 
 def test_deadlines_come_earliest_first_over_hours_up_to_the_end_of_the_span(store: StateStore) -> None:
@@ -151,12 +157,12 @@ def test_deadlines_come_earliest_first_over_hours_up_to_the_end_of_the_span(stor
     at_ms = {name: NOON_MS + round(hour * HOUR_MS) for name, hour in hours.items()}
     moves = {name: DeadlineMove(None, at) for name, at in at_ms.items()}
     store.write([change_of(taken(store), deadlines=moves)])
-    assert store.due({3: Span(NOON_MS, at_ms["c-2"] - 1)})[3] == []
+    assert due(store, 3, Span(NOON_MS, at_ms["c-2"] - 1)) == []
     ordered = [(name, at_ms[name]) for name in ("c-2", "c-0", "c-3", "c-1", "c-4")]
-    assert store.due({3: Span(NOON_MS, at_ms["c-2"])})[3] == ordered[:1]
-    assert store.due({3: Span(NOON_MS, at_ms["c-1"])})[3] == ordered[:4]
-    assert store.due({3: Span(NOON_MS, NOON_MS + 400 * DAY_MS)})[3] == ordered
-    assert store.due({4: THE_DAY})[4] == []
+    assert due(store, 3, Span(NOON_MS, at_ms["c-2"])) == ordered[:1]
+    assert due(store, 3, Span(NOON_MS, at_ms["c-1"])) == ordered[:4]
+    assert due(store, 3, Span(NOON_MS, NOON_MS + 400 * DAY_MS)) == ordered
+    assert due(store, 4, THE_DAY) == []
 
 
 @pytest.mark.parametrize("later_ms", [1, HOUR_MS, 50 * DAY_MS])
@@ -165,7 +171,7 @@ def test_a_moved_deadline_replaces_the_old_one(store: StateStore, later_ms: int)
     store.write([first])
     moved_ms = NOON_MS + later_ms
     store.write([change_of(first.after, deadlines={"c-1": DeadlineMove(NOON_MS, moved_ms)})])
-    assert store.due({3: Span(NOON_MS - 1, moved_ms)})[3] == [("c-1", moved_ms)]
+    assert due(store, 3, Span(NOON_MS - 1, moved_ms)) == [("c-1", moved_ms)]
 
 
 def test_the_next_owner_gets_position_clock_and_quotas(store: StateStore) -> None:
@@ -213,7 +219,7 @@ def test_a_former_owner_writes_nothing(open_store: OpenStore) -> None:
     state = taken(present)
     assert former.write([stale]) == {3}
     assert present.read_customer(3, "c-1").records == [None]
-    assert present.due({3: THE_DAY})[3] == []
+    assert due(present, 3, THE_DAY) == []
     present.write([change_of(state, records={"c-1": b"owner"})])
     assert former.write([stale]) == {3}
     assert present.read_customer(3, "c-1").records == [b"owner"]
@@ -236,6 +242,29 @@ def test_a_write_from_another_position_is_refused(store: StateStore) -> None:
     store.write([change_of(state, records={"c-1": b"first"})])
     assert store.write([change_of(replace(state, sequence=7), records={"c-1": b"from elsewhere"})]) == {3}
     assert store.read_customer(3, "c-1").records == [b"first"]
+
+
+def test_readings_tell_where_the_partition_stood(open_store: OpenStore) -> None:
+    store, other = open_store(), open_store()
+    state = taken(store)
+    assert store.load({3: ["c-1"]})[3].mark == store.due({3: THE_DAY})[3].mark == (state.epoch, 0)
+    change = change_of(state, records={"c-1": b"r"})
+    store.write([change])
+    assert store.load({3: ["c-1"]})[3].mark == (state.epoch, 1)
+    after = taken(other)
+    assert store.due({3: THE_DAY})[3].mark == store.load({3: ["nobody"]})[3].mark == (after.epoch, 1)
+    assert store.load({3: []})[3].mark is None
+
+
+def test_what_was_read_at_another_place_is_not_written_even_if_the_store_has_come_back(
+    store: StateStore,
+) -> None:
+    state = taken(store)
+    elsewhere = frozenset({Mark(state.epoch, state.sequence), Mark(state.epoch + 1, 3)})
+    assert store.write([change_of(state, records={"c-1": b"r"}, read_at=elsewhere)]) == {3}
+    assert store.read_customer(3, "c-1").records == [None]
+    here = frozenset({Mark(state.epoch, state.sequence)})
+    assert store.write([change_of(state, records={"c-1": b"r"}, read_at=here)]) == frozenset()
 
 
 def test_a_write_whose_answer_was_lost_is_applied_once(store: StateStore) -> None:
@@ -274,5 +303,7 @@ def test_changes_of_many_partitions_are_applied_each_by_itself(open_store: OpenS
     assert {partition: list(found.records) for partition, found in loaded.items()} == expected
     after = [change_of(change.after, deadlines=first_at(NOON_MS)) for change in changes]
     assert store.write([after[0], after[7]]) == {7}, "a connection that saw a fence serves the next write"
-    due = {partition: [("c-1", NOON_MS)] if partition == 0 else [] for partition in states}
-    assert store.due(dict.fromkeys(states, THE_DAY)) == due
+    found = store.due(dict.fromkeys(states, THE_DAY))
+    assert {p: [*one.customers] for p, one in found.items()} == {
+        partition: [("c-1", NOON_MS)] if partition == 0 else [] for partition in states
+    }

@@ -335,7 +335,7 @@ def stored(log: CrashLog, deployment: Deployment) -> dict[tuple[int, str], Any]:
             ):
                 found |= {(number, f"record {customer}"): record, (number, f"open {customer}"): decisions}
             ends_ms = (state.stream_time_ms, state.stream_time_ms + YEAR_MS)
-            for customer, at_ms in store.due({number: Span(*ends_ms)})[number]:
+            for customer, at_ms in store.due({number: Span(*ends_ms)})[number].customers:
                 found[number, f"deadline {customer}"] = at_ms
     finally:
         store.close()

@@ -11,7 +11,7 @@ from consumer.adapters.memory_io import MemorySource
 from consumer.adapters.memory_store import MemoryStore
 from consumer.ports import (
     Bounds,
-    Due,
+    DueCustomers,
     LoadedCustomers,
     OutboxEntry,
     PartitionState,
@@ -67,7 +67,7 @@ class HookedStore(MemoryStore):
     def load(self, wanted: Mapping[int, Sequence[str]]) -> dict[int, LoadedCustomers]:
         return around(self._hook, "load", lambda: self._store.load(wanted))
 
-    def due(self, spans: Mapping[int, Span]) -> dict[int, Due]:
+    def due(self, spans: Mapping[int, Span]) -> dict[int, DueCustomers]:
         return around(self._hook, "due", lambda: self._store.due(spans))
 
     def write(self, changes: Sequence[PartitionWrite]) -> frozenset[int]:

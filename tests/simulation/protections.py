@@ -22,8 +22,8 @@ from consumer.adapters.memory_io import MemorySource
 from consumer.adapters.memory_log import MemoryLog
 from consumer.adapters.memory_store import MemoryStore, StoredPartition
 from consumer.adapters.ownership import Standing
-from consumer.ports import Due, OutboxEntry, PartitionState, PartitionWrite
-from consumer.runtime import batch_write, scorer
+from consumer.ports import DueCustomers, OutboxEntry, PartitionState, PartitionWrite
+from consumer.runtime import batch_load, batch_write, scorer
 from consumer.runtime.publication import Publisher
 from consumer.runtime.scorer import Scorer
 from consumer.runtime.takeover import TakeoverPlan, plan_takeover
@@ -92,8 +92,9 @@ def _without_the_filter_of_outputs(patch: pytest.MonkeyPatch) -> None:
 def _with_only_the_first_due(patch: pytest.MonkeyPatch) -> None:
     original = MemoryStore.due
 
-    def some(store: MemoryStore, spans: Mapping[int, Span]) -> dict[int, Due]:
-        return {partition: due[:2] for partition, due in original(store, spans).items()}
+    def some(store: MemoryStore, spans: Mapping[int, Span]) -> dict[int, DueCustomers]:
+        found = original(store, spans)
+        return {partition: replace(due, customers=due.customers[:2]) for partition, due in found.items()}
 
     patch.setattr(MemoryStore, "due", some)
 
@@ -108,6 +109,10 @@ def _with_epochs_that_come_back(patch: pytest.MonkeyPatch) -> None:
         return stored.state, [stored.outbox[sequence] for sequence in sorted(stored.outbox)]
 
     patch.setattr(MemoryStore, "take_over", take_over)
+
+
+def _without_check_of_readings(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(batch_load, "_read_at", lambda due, loaded: {})
 
 
 def _without_proof_of_membership(patch: pytest.MonkeyPatch) -> None:
@@ -148,6 +153,7 @@ PROTECTIONS: Final[Mapping[str, Removal]] = {
     "read-back of decisions": _without_read_back,
     "epochs that never come back": _with_epochs_that_come_back,
     "refused owners take over again": _without_taking_over_again,
+    "readings checked at the write": _without_check_of_readings,
     "membership proved at a takeover": _without_proof_of_membership,
     "publication finished before a takeover": _without_waiting_at("on_assigned"),
 }

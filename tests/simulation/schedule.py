@@ -6,6 +6,7 @@ Between effects the adversary may
     expel       the group gives the process up, and it does not know (a zombie): others go on, then it does
     oversleep   the same, after the store has lost writes, until it could be mistaken for what the zombie knew;
                 perhaps the store loses what the others wrote too
+    misread     the same while it reads: it reads what the others wrote, then the store is as it knew it
     pause       the others go on for a while
     retry       the call fails, or it succeeds and its answer is lost
     join        another scorer joins
@@ -63,6 +64,11 @@ BETWEEN_SYSTEMS = ("before write", "after write", "after produced", "after offse
 """Where store and broker know different things; harm is more likely there."""
 TAKING_OVER = ("before take_over", "after take_over", "after bounds")
 """Where owners change; who is given up here and sleeps is the one that others know least of."""
+FAVOURITES = {
+    **dict.fromkeys((*TAKING_OVER, "before write"), "oversleep"),
+    **dict.fromkeys(("before due", "before load"), "misread"),
+}
+"""What is done in half of the cases where it does most harm."""
 BETWEEN_SYSTEMS_FACTOR = 4
 RETURNS_SURELY = ("after poll", "after committed")
 """What was polled is in hand; whether a commit happened is found out by the sink itself (contract tests)."""
@@ -106,6 +112,7 @@ class Schedule:
     alive: list[Process] = field(default_factory=list)
     dead: list[Process] = field(default_factory=list)
     copies: list[dict[int, StoredPartition]] = field(default_factory=list)
+    known_before: dict[str, dict[int, StoredPartition]] = field(default_factory=dict)
     published: int = 0
     started: int = 0
     depth: int = 0
@@ -265,14 +272,16 @@ class Schedule:
         """Go on beside the loop, and perhaps do harm, at an effect of a process."""
         if self.rng.random() < LANE_SHARE:
             process.lane.go_on()
+        if effect == "after load" and (known := self.known_before.pop(process.name, None)) is not None:
+            self.world.store.restore(known)
         share = self.share * (BETWEEN_SYSTEMS_FACTOR if effect in BETWEEN_SYSTEMS + TAKING_OVER else 1)
         if self.faults <= 0 or self.rng.random() >= share:
             return
         self.faults -= 1
         harms = [*HARMS, *(("retry",) if effect not in RETURNS_SURELY else ())]
         harm = harms[int(self.rng.integers(len(harms)))]
-        if effect in TAKING_OVER and self.rng.random() < 0.5:
-            harm = "oversleep"
+        if self.rng.random() < 0.5:
+            harm = FAVOURITES.get(effect, harm)
         self.happened[harm] += 1
         self.trace.append(f"{harm} {effect} of {process.name}")
         if harm == "kill":
@@ -282,32 +291,43 @@ class Schedule:
         self._do(harm, process)
 
     def _do(self, harm: str, process: Process) -> None:
-        match harm:
-            case "expel":
-                self.world.group.leave(process.source.member)
-                self._others_go_on()
-            case "oversleep":
-                self._oversleep(process)
-            case "pause":
-                self._others_go_on()
-            case "time out":
-                self.world.log.abort_abandoned()
-            case "roll back":
-                self._roll_back()
-            case "lose":
-                self._lose()
-            case "join":
-                self._start()
+        harms: dict[str, Callable[[], None]] = {
+            "expel": lambda: self._expel(process),
+            "oversleep": lambda: self._oversleep(process),
+            "misread": lambda: self._misread(process),
+            "pause": self._others_go_on,
+            "time out": self.world.log.abort_abandoned,
+            "roll back": self._roll_back,
+            "lose": self._lose,
+            "join": self._start,
+        }
+        harms[harm]()
+
+    def _expel(self, process: Process) -> None:
+        self.world.group.leave(process.source.member)
+        self._others_go_on()
+
+    def _misread(self, process: Process) -> None:
+        self.known_before[process.name] = self.world.store.copy()
+        self.world.group.leave(process.source.member)
+        self._others_go_on(SLEPT_STEPS_MAX)
 
     def _oversleep(self, process: Process) -> None:
         self.world.group.leave(process.source.member)
         self._roll_back() if self.rng.random() < 0.5 else self._lose()
         # In small batches: as many writes as the sleeper knows of, but less of the log.
         self._start(BATCHES[:1])
-        self._others_go_on(SLEPT_STEPS_MAX, until=lambda: self._is_mistakable(process.scorer))
-        if not process.scorer.owned and self.rng.random() < 0.5:
-            # Given up while it takes over: it knows of nothing, so nothing may be there.
-            self._lose()
+        if process.scorer.owned:
+            self._others_go_on(SLEPT_STEPS_MAX, until=lambda: self._is_mistakable(process.scorer))
+            return
+        # Given up while it takes over: it knows of nothing, so nothing may be there.
+        self._others_go_on(SLEPT_STEPS_MAX, until=self._is_something_under_way)
+        self._lose()
+
+    def _is_something_under_way(self) -> bool:
+        """Whether a process has written outputs that readers cannot see yet."""
+        publications = (process.scorer.publisher.under_way for process in self.alive)
+        return any(publication is not None and publication.outputs for publication in publications)
 
     def _others_go_on(
         self, steps_max: int = NESTED_STEPS_MAX, *, until: Callable[[], bool] = lambda: False
