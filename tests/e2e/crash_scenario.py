@@ -172,7 +172,9 @@ def _moments(kind: str, number: int, turn: int, rng: np.random.Generator) -> lis
     if kind in FIRST_ZOMBIES and turn == 0:
         return [Moment(FIRST_ZOMBIES[kind], 3, "sleep")]
     harms = HARMS_OF[kind]
-    return [_at_some_step(harm, place, rng) for place, harm in enumerate(harms)]
+    # Only what readers have seen is read back: not before some batches are published.
+    first = 1 if "kill at after_read_back" in harms else 0
+    return [_at_some_step(harm, place, rng) for place, harm in enumerate(harms, first)]
 
 
 FIRST_ZOMBIES: Final = {"zombie": "before_write", "zombie, two others": "in_transaction"}
