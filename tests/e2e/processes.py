@@ -102,7 +102,8 @@ class RoleProcess:
         """Whether SIGSTOP holds the process."""
         try:
             facts = Path(f"/proc/{self._pid}/stat").read_text(encoding="ascii", errors="replace")
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
+            # Gone before the file was opened, or before it was read.
             return False
         # The name in parentheses may hold anything.
         return facts.rpartition(")")[2].split()[0] == "T"
